@@ -1,0 +1,1 @@
+"""The MLX Music desktop app."""

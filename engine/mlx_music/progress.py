@@ -1,0 +1,72 @@
+"""Progress out, cancelling in: the one object that a run carries through its stages."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mlx_music.errors import Cancelled
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """Where a run stands. Times are seconds.
+
+    `stage` is "load", "encode", "sample" or "decode"; `step` of `total` counts within it.
+    `remaining` estimates the rest of this stage from its pace so far; None before the first
+    step has been taken.
+    """
+
+    stage: str
+    step: int
+    total: int
+    elapsed: float
+    remaining: float | None
+
+
+class Progress:
+    """Reports each step of a run, and stops the run when asked to.
+
+    Events are sent on the thread that runs the model. `cancel` may be called from any thread:
+    it only sets a flag, at which the run raises `Cancelled` before its next step.
+    """
+
+    def __init__(self, on_event: Callable[[ProgressEvent], None] | None = None) -> None:
+        self._on_event = on_event
+        self._cancelled = threading.Event()
+        self._stage = ""
+        self._total = 0
+        self._started = 0.0
+
+    def cancel(self) -> None:
+        """Ask the run to stop. Safe from any thread and from a signal handler."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if the run was asked to stop."""
+        if self._cancelled.is_set():
+            raise Cancelled("cancelled")
+
+    def start(self, stage: str, total: int) -> None:
+        """Begin a stage of `total` steps."""
+        self.check()
+        self._stage, self._total, self._started = stage, total, time.perf_counter()
+        self._send(0)
+
+    def step(self, step: int) -> None:
+        """Report that `step` steps of the stage are done."""
+        self._send(step)
+        self.check()
+
+    def _send(self, step: int) -> None:
+        if self._on_event is None:
+            return
+        elapsed = time.perf_counter() - self._started
+        remaining = elapsed / step * (self._total - step) if step else None
+        self._on_event(ProgressEvent(self._stage, step, self._total, elapsed, remaining))
