@@ -1,0 +1,1 @@
+"""Checkpoints: find, download, verify and strictly load them. Knows no network by name."""
