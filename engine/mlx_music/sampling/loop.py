@@ -1,0 +1,88 @@
+"""The sampling loops: from noise to clean latents, whole or in part.
+
+They know no network. What they call is a `Predict`: given latents, a timestep and the passes
+that are wanted, it returns one velocity per pass, all float32 in the shape of the latents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import mlx.core as mx
+
+from mlx_music.sampling.guidance import (
+    APG_MOMENTUM,
+    AdaptiveProjectedGuidance,
+    GuidanceSettings,
+    cfg,
+    cfg_star,
+    double_condition,
+)
+from mlx_music.sampling.schedules import Schedule
+from mlx_music.sampling.steppers import Stepper
+
+#: The passes a guided step may need.
+CONDITIONAL, UNCONDITIONAL, TEXT_ONLY = "conditional", "unconditional", "text only"
+
+
+class Predict(Protocol):
+    def __call__(
+        self, latents: mx.array, timestep: float, passes: tuple[str, ...]
+    ) -> list[mx.array]: ...
+
+
+class GuidedVelocity:
+    """The velocity of a model under guidance, call by call. Good for one run: APG has momentum.
+
+    axes: of a latent, those that APG takes norms over (all but batch and channels).
+    """
+
+    def __init__(
+        self,
+        predict: Predict,
+        settings: GuidanceSettings,
+        steps: int,
+        axes: tuple[int, ...],
+        *,
+        momentum: float = APG_MOMENTUM,
+    ) -> None:
+        self._predict = predict
+        self._settings = settings
+        self._steps = steps
+        self._guided = settings.guided_steps(steps)
+        self._apg = AdaptiveProjectedGuidance(axes, momentum)
+
+    def __call__(self, call: int, latents: mx.array, timestep: float) -> mx.array:
+        if call not in self._guided:
+            return self._predict(latents, timestep, (CONDITIONAL,))[0]
+        settings = self._settings
+        scale = settings.scale_at(call, self._steps)
+        if settings.double:
+            conditional, unconditional, text_only = self._predict(
+                latents, timestep, (CONDITIONAL, UNCONDITIONAL, TEXT_ONLY)
+            )
+            return double_condition(
+                conditional, unconditional, text_only, settings.text_scale, settings.lyric_scale
+            )
+        conditional, unconditional = self._predict(latents, timestep, (CONDITIONAL, UNCONDITIONAL))
+        if settings.kind == "apg":
+            return self._apg(conditional, unconditional, scale)
+        if settings.kind == "cfg":
+            return cfg(conditional, unconditional, scale)
+        return cfg_star(conditional, unconditional, scale, call)
+
+
+def sample(
+    latents: mx.array,
+    schedule: Schedule,
+    stepper: Stepper,
+    velocity: Callable[[int, mx.array, float], mx.array],
+    on_step: Callable[[int], None],
+) -> mx.array:
+    """Walk `latents` (batch, ...) down the whole schedule. `on_step(calls made)` may raise."""
+    for call, timestep in enumerate(schedule.timesteps.tolist()):
+        latents = stepper.step(call, latents, velocity(call, latents, timestep))
+        mx.eval(latents)
+        on_step(call + 1)
+    return latents
