@@ -1,0 +1,69 @@
+"""Sound to latents and back: mel, autoencoder, vocoder and resampling strung together."""
+
+from __future__ import annotations
+
+import math
+
+import mlx.core as mx
+import numpy as np
+import numpy.typing as npt
+
+from mlx_music.ace_step import dcae
+from mlx_music.ace_step.dcae import DCAE
+from mlx_music.ace_step.vocoder import CHUNK_FRAMES, Vocoder
+from mlx_music.audio.resample import resample
+from mlx_music.progress import Progress
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class MusicAutoencoder:
+    """Stereo sound (2, samples) to latents (1, 16, frames, 8) and back.
+
+    Both directions work in pieces along time whose results are those of the whole within float
+    error, so memory hardly grows with the length.
+    """
+
+    def __init__(self, codec: DCAE, vocoder: Vocoder) -> None:
+        self.codec = codec
+        self.vocoder = vocoder
+
+    def encode(self, audio: FloatArray, sample_rate: int) -> mx.array:
+        """Latents, float32, of `audio` (2, samples) at `sample_rate` Hz.
+
+        The end is padded with silence to a whole latent frame.
+        """
+        native = resample(audio, sample_rate, dcae.SAMPLE_RATE)
+        missing = -native.shape[1] % dcae.SAMPLES_PER_LATENT
+        native = np.pad(native, ((0, 0), (0, missing)))
+        log_mel = self.vocoder.mel_transform(mx.array(native))
+        mel = dcae.normalise_mel(log_mel).transpose(2, 1, 0)[None]
+        latents = dcae.scale_latents(self.codec.encode(mel).astype(mx.float32))
+        mx.eval(latents)
+        return latents
+
+    def decode(
+        self, latents: mx.array, sample_rate: int, progress: Progress | None = None
+    ) -> FloatArray:
+        """Sound (2, samples) at `sample_rate` Hz of `latents` (1, 16, frames, 8).
+
+        Reports each piece to `progress` and can be cancelled between pieces.
+        """
+        progress = progress or Progress()
+        frames = latents.shape[2]
+        tiles = math.ceil(frames / dcae.TILE)
+        chunks = math.ceil(frames * self.codec.decoder.factor / CHUNK_FRAMES)
+        progress.start("decode", tiles + chunks)
+
+        mels = []
+        for done, mel in enumerate(self.codec.decode_tiles(dcae.unscale_latents(latents)), 1):
+            mels.append(dcae.denormalise_mel(mel)[0].transpose(2, 1, 0))
+            mx.eval(mels[-1])
+            progress.step(done)
+        log_mel = mx.concatenate(mels, axis=1)
+        waves = []
+        for done, wave in enumerate(self.vocoder.decode_chunks(log_mel), tiles + 1):
+            waves.append(np.array(wave))
+            progress.step(done)
+        native = np.concatenate(waves, axis=1)
+        return resample(native, self.vocoder.config.sampling_rate, sample_rate)

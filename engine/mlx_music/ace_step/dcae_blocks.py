@@ -1,0 +1,224 @@
+"""The building blocks of the deep-compression autoencoder (`dcae`).
+
+Residual blocks with resampling between levels, from Chen et al., "Deep Compression Autoencoder
+for Efficient High-Resolution Diffusion Models" (arXiv 2410.10733), and EfficientViT blocks, from
+Cai et al., "EfficientViT: Multi-Scale Linear Attention" (arXiv 2205.14756). All take and give
+(batch, height, time, channels).
+"""
+
+from __future__ import annotations
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from mlx_music.ace_step.tiling import Tile, tiles
+
+TIME = 2  # the axis of (batch, height, time, channels) that tiles cut
+
+_EPS = 1e-5
+_ATTENTION_EPS = 1e-15
+_GLU_EXPANSION = 4
+
+
+class RMSNorm(nn.Module):
+    """RMS norm over channels, with a bias."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = mx.ones((channels,))
+        self.bias = mx.zeros((channels,))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return mx.fast.rms_norm(x, self.weight, _EPS) + self.bias
+
+
+def conv3x3(in_channels: int, out_channels: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=bias)
+
+
+class ResBlock(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = conv3x3(channels, channels)
+        self.conv2 = conv3x3(channels, channels, bias=False)
+        self.norm = RMSNorm(channels)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return x + self.norm(self.conv2(nn.silu(self.conv1(x))))
+
+    @staticmethod
+    def spread(spoilt: int) -> int:
+        """How many positions from a cut are wrong after, if `spoilt` are wrong before."""
+        return spoilt + 2
+
+
+class DownBlock(nn.Module):
+    """Half the resolution; the shortcut averages groups of a space-to-depth."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = conv3x3(in_channels, out_channels, stride=2)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        down = self.conv(x)
+        batch, height, width, channels = x.shape
+        groups = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+        groups = groups.transpose(0, 1, 3, 5, 2, 4).reshape(*down.shape, -1)
+        return down + groups.mean(axis=-1)
+
+    @staticmethod
+    def spread(spoilt: int) -> int:
+        return spoilt // 2 + 1
+
+
+class UpBlock(nn.Module):
+    """Twice the resolution; the shortcut is a depth-to-space of repeated channels."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = conv3x3(in_channels, out_channels)
+        self.repeats = 4 * out_channels // in_channels
+
+    def __call__(self, x: mx.array) -> mx.array:
+        batch, height, width, _ = x.shape
+        up = self.conv(mx.repeat(mx.repeat(x, 2, axis=1), 2, axis=2))
+        depth = mx.repeat(x, self.repeats, axis=-1).reshape(batch, height, width, -1, 2, 2)
+        return up + depth.transpose(0, 1, 4, 2, 5, 3).reshape(up.shape)
+
+    @staticmethod
+    def spread(spoilt: int) -> int:
+        return 2 * spoilt + 1
+
+
+class HeadLinear(nn.Module):
+    """A 1x1 convolution whose groups are the heads: each has its own square matrix."""
+
+    def __init__(self, channels: int, head_dim: int) -> None:
+        super().__init__()
+        scale = head_dim**-0.5
+        self.weight = mx.random.uniform(-scale, scale, (channels, head_dim))
+
+    def __call__(self, x: mx.array) -> mx.array:
+        head_dim = self.weight.shape[1]
+        heads = x.reshape(-1, x.shape[-1] // head_dim, head_dim).transpose(1, 0, 2)
+        matrices = self.weight.reshape(-1, head_dim, head_dim).transpose(0, 2, 1)
+        return (heads @ matrices).transpose(1, 0, 2).reshape(x.shape)
+
+
+class MultiscaleProjection(nn.Module):
+    """Queries, keys and values that have seen their neighbourhood."""
+
+    def __init__(self, channels: int, kernel: int, head_dim: int) -> None:
+        super().__init__()
+        self.proj_in = nn.Conv2d(
+            channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False
+        )
+        self.proj_out = HeadLinear(channels, head_dim)
+
+    def __call__(self, qkv: mx.array) -> mx.array:
+        projected: mx.array = self.proj_out(self.proj_in(qkv))
+        return projected
+
+
+class LinearAttention(nn.Module):
+    """ReLU linear attention over all positions; each scale adds as many heads again.
+
+    The sums over keys are small matrices, so they are gathered tile by tile in a first pass and
+    read in a second, which projects the queries anew rather than keeping them. (diffusers takes
+    the quadratic form where there are fewer positions than head dimensions: the same function.)
+    """
+
+    def __init__(self, channels: int, head_dim: int, scales: tuple[int, ...]) -> None:
+        super().__init__()
+        inner = channels // head_dim * head_dim
+        self.head_dim = head_dim
+        self.reach = max((kernel // 2 for kernel in scales), default=0)
+        self.to_q = nn.Linear(channels, inner, bias=False)
+        self.to_k = nn.Linear(channels, inner, bias=False)
+        self.to_v = nn.Linear(channels, inner, bias=False)
+        self.to_qkv_multiscale = [
+            MultiscaleProjection(3 * inner, kernel, head_dim) for kernel in scales
+        ]
+        self.to_out = nn.Linear(inner * (1 + len(scales)), channels, bias=False)
+        self.norm_out = RMSNorm(channels)
+
+    def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
+        parts = list(tiles(x.shape[TIME], tile, self.reach))
+        totals: mx.array | None = None
+        for part in parts:
+            queries, keys, values = self._project(x, part)
+            sums = keys.swapaxes(-1, -2) @ values
+            totals = sums if totals is None else totals + sums
+            if len(parts) > 1:
+                mx.eval(totals)
+        assert totals is not None
+        if len(parts) == 1:
+            return x + self._read(queries, totals, x)
+
+        attended = []
+        for part in parts:
+            queries, _, _ = self._project(x, part)
+            attended.append(self._read(queries, totals, x))
+            mx.eval(attended[-1])
+        return x + mx.concatenate(attended, axis=TIME)
+
+    def _project(self, x: mx.array, part: Tile) -> tuple[mx.array, mx.array, mx.array]:
+        """Of the tile: queries and keys (batch, heads, positions, dim), float32 and not
+        negative, and values with a column of ones, whose sum normalises the weights."""
+        x = part.take(x, TIME)
+        qkv = mx.concatenate([self.to_q(x), self.to_k(x), self.to_v(x)], axis=-1)
+        scales = [qkv, *(scale(qkv) for scale in self.to_qkv_multiscale)]
+        heads = part.trim(mx.concatenate(scales, axis=-1), TIME).astype(mx.float32)
+
+        # The reference cuts heads from the joined q, k, v: threes of `head_dim`, in order.
+        heads = heads.reshape(
+            x.shape[0], -1, heads.shape[-1] // (3 * self.head_dim), 3, self.head_dim
+        )
+        queries, keys, values = heads.transpose(3, 0, 2, 1, 4)
+        ones = mx.ones((*values.shape[:-1], 1), dtype=values.dtype)
+        return nn.relu(queries), nn.relu(keys), mx.concatenate([values, ones], axis=-1)
+
+    def _read(self, queries: mx.array, totals: mx.array, x: mx.array) -> mx.array:
+        summed = queries @ totals
+        attended = summed[..., :-1] / (summed[..., -1:] + _ATTENTION_EPS)
+        batch, heads, _, dim = attended.shape
+        joined = attended.swapaxes(1, 2).reshape(batch, x.shape[1], -1, heads * dim)
+        normed: mx.array = self.norm_out(self.to_out(joined.astype(x.dtype)))
+        return normed
+
+
+class GLUMBConv(nn.Module):
+    """Gated feed-forward with a depthwise 3x3 in its wide middle, tile by tile."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        hidden = channels * _GLU_EXPANSION
+        self.conv_inverted = nn.Linear(channels, 2 * hidden)
+        self.conv_depth = nn.Conv2d(2 * hidden, 2 * hidden, 3, padding=1, groups=2 * hidden)
+        self.conv_point = nn.Linear(hidden, channels, bias=False)
+        self.norm = RMSNorm(channels)
+
+    def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
+        parts = []
+        for part in tiles(x.shape[TIME], tile, halo=1):
+            parts.append(part.trim(self._whole(part.take(x, TIME)), TIME))
+            if tile is not None:
+                mx.eval(parts[-1])
+        return mx.concatenate(parts, axis=TIME)
+
+    def _whole(self, x: mx.array) -> mx.array:
+        wide = self.conv_depth(nn.silu(self.conv_inverted(x)))
+        hidden, gate = mx.split(wide, 2, axis=-1)
+        return x + self.norm(self.conv_point(hidden * nn.silu(gate)))
+
+
+class EfficientViTBlock(nn.Module):
+    def __init__(self, channels: int, head_dim: int, scales: tuple[int, ...]) -> None:
+        super().__init__()
+        self.attn = LinearAttention(channels, head_dim, scales)
+        self.conv_out = GLUMBConv(channels)
+
+    def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
+        """Over the whole of `x`, holding the wide activations of `tile` time steps at once."""
+        fed: mx.array = self.conv_out(self.attn(x, tile), tile)
+        return fed

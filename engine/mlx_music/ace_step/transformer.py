@@ -1,0 +1,311 @@
+"""The flow-matching transformer of ACE-Step v1 (arXiv 2506.00045).
+
+A linear-attention diffusion transformer in the manner of Sana (Xie et al., 2024, arXiv
+2410.10629): one token per latent frame, AdaLN-single, cross-attention to a condition made of
+speaker, prompt and lyrics, and a gated feed-forward with a depthwise convolution in time.
+
+Latents are channels last: (batch, 16, frames, 8). The reference keeps (batch, 8, 16, frames).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+
+from mlx_music.ace_step.lyric_encoder import LyricEncoder, LyricEncoderConfig
+from mlx_music.ace_step.transformer_blocks import NORM_EPS, Block, RotaryTables
+from mlx_music.weights.config import config_from_dict
+
+#: Entropy rectifying guidance: queries of these blocks are scaled by tau in the unconditional
+#: pass, which flattens attention without removing the condition.
+ERG_BLOCKS = range(15, 20)
+ERG_TAU = 0.01
+
+#: Length of a condition's timestep sinusoid.
+TIMESTEP_CHANNELS = 256
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """`ace_step_transformer/config.json`."""
+
+    in_channels: int = 8
+    out_channels: int = 8
+    num_layers: int = 24
+    attention_head_dim: int = 128
+    num_attention_heads: int = 20
+    mlp_ratio: float = 2.5
+    max_height: int = 16
+    max_position: int = 32_768
+    rope_theta: float = 1_000_000.0
+    patch_size: tuple[int, int] = (16, 1)
+    speaker_embedding_dim: int = 512
+    text_embedding_dim: int = 768
+    lyric_encoder_vocab_size: int = 6693
+    lyric_hidden_size: int = 1024
+    lyric_encoder: LyricEncoderConfig = field(default_factory=LyricEncoderConfig)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> TransformerConfig:
+        return config_from_dict(cls, values)
+
+    @property
+    def inner_dim(self) -> int:
+        return self.num_attention_heads * self.attention_head_dim
+
+    @property
+    def hidden_dim(self) -> int:
+        """Width of a feed-forward layer behind its gate."""
+        return int(self.inner_dim * self.mlp_ratio)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the transformer attends to: states (B, S, inner_dim) and a 0/1 mask (B, S).
+
+    `query_scale` (B,), when given, scales the queries of `ERG_BLOCKS` of each item.
+    """
+
+    states: mx.array
+    mask: mx.array
+    query_scale: mx.array | None = None
+
+    @staticmethod
+    def stack(conditions: list[Condition]) -> Condition:
+        """Several conditions of one length as one batch."""
+        scales = [
+            mx.ones(c.states.shape[0]) if c.query_scale is None else c.query_scale
+            for c in conditions
+        ]
+        scaled = any(c.query_scale is not None for c in conditions)
+        return Condition(
+            mx.concatenate([c.states for c in conditions]),
+            mx.concatenate([c.mask for c in conditions]),
+            mx.concatenate(scales) if scaled else None,
+        )
+
+
+@dataclass(frozen=True)
+class PreparedCondition:
+    """A condition as every block sees it: keys and values, made once for all steps of a run.
+
+    keys, values: one (B, heads, S', head_dim) per block, without positions that are masked in
+    the whole batch. `bias` (B, 1, 1, S') is added to the scores; None if nothing is masked.
+    """
+
+    keys: list[mx.array]
+    values: list[mx.array]
+    bias: mx.array | None
+    query_scale: mx.array | None
+
+    def repeat(self, count: int) -> PreparedCondition:
+        """Each item `count` times in a row, for a batch that shares its condition."""
+        if count == 1:
+            return self
+
+        def repeated(x: mx.array) -> mx.array:
+            return mx.repeat(x, count, axis=0)
+
+        return PreparedCondition(
+            [repeated(k) for k in self.keys],
+            [repeated(v) for v in self.values],
+            None if self.bias is None else repeated(self.bias),
+            None if self.query_scale is None else repeated(self.query_scale),
+        )
+
+
+class PatchEmbedding(nn.Module):
+    """Latent frames to tokens. A patch is a whole frame, so its convolution is a product."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        hidden = 256 * config.in_channels
+        self.early_conv_layers = [
+            nn.Linear(math.prod(config.patch_size) * config.in_channels, hidden),
+            nn.GroupNorm(32, hidden, eps=NORM_EPS, pytorch_compatible=True),
+            nn.Linear(hidden, config.inner_dim),
+        ]
+
+    def __call__(self, latents: mx.array) -> mx.array:
+        """(B, 16, T, 8) to (B, T, inner_dim)."""
+        x = mx.flatten(latents.swapaxes(1, 2), -2)
+        for layer in self.early_conv_layers:
+            x = layer(x)
+        return x
+
+
+class FinalLayer(nn.Module):
+    """Tokens to a velocity of the latents' shape."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.linear = nn.Linear(
+            config.inner_dim, math.prod(config.patch_size) * config.out_channels
+        )
+        self.scale_shift_table = mx.zeros((2, config.inner_dim))
+        self._patch_height = config.patch_size[0]
+
+    def __call__(self, x: mx.array, embedded_timestep: mx.array) -> mx.array:
+        """(B, T, inner_dim) and (B, inner_dim) to (B, 16, T, 8)."""
+        modulation = self.scale_shift_table + embedded_timestep[:, None]
+        shift, scale = mx.split(modulation, 2, axis=1)
+        x = self.linear(mx.fast.rms_norm(x, None, NORM_EPS) * (1 + scale) + shift)
+        return mx.unflatten(x, -1, (self._patch_height, -1)).swapaxes(1, 2)
+
+
+class TimestepEmbedder(nn.Module):
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.linear_1 = nn.Linear(TIMESTEP_CHANNELS, config.inner_dim)
+        self.linear_2 = nn.Linear(config.inner_dim, config.inner_dim)
+
+    def __call__(self, timestep: mx.array, dtype: mx.Dtype) -> mx.array:
+        """Timesteps (B,), sigma * 1000, to (B, inner_dim)."""
+        half = TIMESTEP_CHANNELS // 2
+        rates = mx.exp(mx.arange(half, dtype=mx.float32) * (-math.log(10_000.0) / half))
+        angles = timestep.astype(mx.float32)[:, None] * rates
+        sinusoid = mx.concatenate([mx.cos(angles), mx.sin(angles)], axis=-1).astype(dtype)
+        return self.linear_2(nn.silu(self.linear_1(sinusoid)))
+
+
+class Transformer(nn.Module):
+    """Velocity of noisy latents at a timestep, given a condition."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.inner_dim
+        self.proj_in = PatchEmbedding(config)
+        self.timestep_embedder = TimestepEmbedder(config)
+        self.t_block = [nn.SiLU(), nn.Linear(dim, 6 * dim)]
+        self.speaker_embedder = nn.Linear(config.speaker_embedding_dim, dim)
+        self.genre_embedder = nn.Linear(config.text_embedding_dim, dim)
+        self.lyric_embs = nn.Embedding(config.lyric_encoder_vocab_size, config.lyric_hidden_size)
+        self.lyric_encoder = LyricEncoder(config.lyric_hidden_size, config.lyric_encoder)
+        self.lyric_proj = nn.Linear(config.lyric_encoder.output_size, dim)
+        self.transformer_blocks = [
+            Block(dim, config.num_attention_heads, config.hidden_dim)
+            for _ in range(config.num_layers)
+        ]
+        self.final_layer = FinalLayer(config)
+
+    @property
+    def dtype(self) -> mx.Dtype:
+        return self.final_layer.scale_shift_table.dtype
+
+    def encode(
+        self,
+        text_states: mx.array,
+        text_mask: mx.array,
+        speaker: mx.array,
+        lyric_ids: mx.array,
+        lyric_mask: mx.array,
+        *,
+        weaken_lyrics: bool = False,
+    ) -> Condition:
+        """The condition [speaker, prompt, lyrics].
+
+        text_states (B, S, text_embedding_dim), speaker (B, speaker_embedding_dim), lyric_ids
+        int (B, L); the masks (B, S) and (B, L) are 0/1. `weaken_lyrics` is for the
+        unconditional pass (see `lyric_encoder.ERG_LAYERS`).
+        """
+        dtype = self.dtype
+        lyrics = self.lyric_encoder(self.lyric_embs(lyric_ids), lyric_mask, weakened=weaken_lyrics)
+        states = [
+            self.speaker_embedder(speaker.astype(dtype))[:, None],
+            self.genre_embedder(text_states.astype(dtype)),
+            self.lyric_proj(lyrics),
+        ]
+        ones = mx.ones((text_states.shape[0], 1), dtype=text_mask.dtype)
+        mask = mx.concatenate([ones, text_mask, lyric_mask.astype(text_mask.dtype)], axis=1)
+        return Condition(mx.concatenate(states, axis=1), mask)
+
+    def prepare(self, condition: Condition) -> PreparedCondition:
+        """Keys and values of every block's cross-attention.
+
+        They depend on the condition alone, not on the step. Positions that no item of the batch
+        attends to are dropped, after rope: a key keeps the place it had in the sequence.
+        """
+        rope = self._rope(condition.states.shape[1])
+        valid = np.array(condition.mask) != 0
+        kept = mx.array(np.flatnonzero(valid.any(axis=0)))
+        keys, values = [], []
+        for block in self.transformer_blocks:
+            k, v = block.cross_attn.keys_and_values(condition.states, rope)
+            if kept.size < valid.shape[1]:
+                k, v = (mx.take(y, kept, axis=2) for y in (k, v))
+            keys.append(k)
+            values.append(v)
+        valid = valid[:, valid.any(axis=0)]
+        bias = None
+        if not valid.all():
+            masked = mx.where(mx.array(valid), 0.0, mx.finfo(self.dtype).min / 2)
+            bias = masked.astype(self.dtype)[:, None, None, :]
+        return PreparedCondition(keys, values, bias, condition.query_scale)
+
+    def decode(
+        self, latents: mx.array, timestep: mx.array, condition: PreparedCondition
+    ) -> mx.array:
+        """Velocity (B, 16, T, 8) of latents (B, 16, T, 8) at timesteps (B,) = sigma * 1000."""
+        embedded = self.timestep_embedder(timestep, self.dtype)
+        x = self.proj_in(latents.astype(self.dtype))
+        x = self.run_blocks(x, embedded, condition, len(self.transformer_blocks))
+        return self.final_layer(x, embedded)
+
+    def run_blocks(
+        self, x: mx.array, embedded_timestep: mx.array, condition: PreparedCondition, count: int
+    ) -> mx.array:
+        """Tokens (B, T, inner_dim) after the first `count` blocks."""
+        modulation = mx.unflatten(self._modulate(embedded_timestep), -1, (6, -1))
+        rope = self._rope(x.shape[1])
+        scale = condition.query_scale
+        if scale is not None:
+            scale = scale.astype(x.dtype)[:, None, None]
+        for index, block in enumerate(self.transformer_blocks[:count]):
+            x = block(
+                x,
+                modulation,
+                condition.keys[index],
+                condition.values[index],
+                condition.bias,
+                rope,
+                scale if index in ERG_BLOCKS else None,
+            )
+        return x
+
+    def _modulate(self, embedded_timestep: mx.array) -> mx.array:
+        for layer in self.t_block:
+            embedded_timestep = layer(embedded_timestep)
+        return embedded_timestep
+
+    def _rope(self, positions: int) -> RotaryTables:
+        return RotaryTables.of(positions, self.config.attention_head_dim, self.config.rope_theta)
+
+
+def is_unused(name: str) -> bool:
+    """Whether a published tensor never influences the output.
+
+    717 M of 3,306 M parameters: projections that cross-attention was built with but does not
+    call, and heads that only the training loss used.
+    """
+    return name.startswith("projectors.") or ".cross_attn.add_" in name or "to_add_out" in name
+
+
+def sanitize(tensors: dict[str, mx.array]) -> dict[str, mx.array]:
+    """Published tensors to ours: convolutions become products, or channels-last kernels."""
+    converted = {}
+    for name, tensor in tensors.items():
+        if name.endswith(("inverted_conv.conv.weight", "point_conv.conv.weight")):
+            tensor = tensor.squeeze(-1) if tensor.ndim == 3 else tensor
+        elif name.endswith("depth_conv.conv.weight") and tensor.ndim == 3:
+            tensor = tensor.swapaxes(1, 2)
+        elif name.startswith("proj_in.early_conv_layers.") and tensor.ndim == 4:
+            tensor = mx.flatten(tensor.transpose(0, 2, 3, 1), 1)
+        converted[name] = tensor
+    return converted

@@ -1,0 +1,385 @@
+"""The vocoder between log-mel spectrograms and waveforms: a ConvNeXt backbone, a HiFi-GAN head.
+
+ConvNeXt: Liu et al., arXiv 2201.03545; HiFi-GAN: Kong et al., arXiv 2010.05646; joined as in the
+reference's `music_vocoder.py`. One channel of audio is one item of the batch. Everything is a
+convolution, so the song can be cut into chunks that give exactly what the whole gives (`tiling`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+
+from mlx_music.ace_step.tiling import Tile, tiles
+from mlx_music.audio.mel import MelConfig, hann_window, log_mel, mel_filterbank
+from mlx_music.errors import CheckpointError
+from mlx_music.weights.config import config_from_dict
+
+#: Default chunk in mel frames: 6 s. At the published size each activation of the head then takes
+#: 19 MB for stereo in float32, its widest kernels 13 times that where MLX unfolds the input of a
+#: convolution (on CPUs, and for 8 channels on Metal), and the overlap costs 13 % more work.
+CHUNK_FRAMES = 512
+
+_TIME = 1  # the axis of (batch, time, channels)
+_NORM_EPS = 1e-6
+_STEM_KERNEL = 7
+_MLP_RATIO = 4
+
+
+@dataclass(frozen=True)
+class VocoderConfig:
+    """`music_vocoder/config.json`; lengths in samples, frequencies in Hz.
+
+    The defaults are the published model's. Raises CheckpointError for what no ACE-Step model
+    uses and this module cannot do.
+    """
+
+    input_channels: int = 128
+    depths: tuple[int, ...] = (3, 3, 9, 3)
+    dims: tuple[int, ...] = (128, 256, 384, 512)
+    kernel_sizes: tuple[int, ...] = (7,)
+    num_mels: int = 512
+    upsample_initial_channel: int = 1024
+    upsample_rates: tuple[int, ...] = (4, 4, 2, 2, 2, 2, 2)
+    upsample_kernel_sizes: tuple[int, ...] = (8, 8, 4, 4, 4, 4, 4)
+    resblock_kernel_sizes: tuple[int, ...] = (3, 7, 11, 13)
+    resblock_dilation_sizes: tuple[tuple[int, ...], ...] = ((1, 3, 5),) * 4
+    pre_conv_kernel_size: int = 13
+    post_conv_kernel_size: int = 13
+    use_template: bool = False
+    sampling_rate: int = 44_100
+    n_fft: int = 2048
+    win_length: int = 2048
+    hop_length: int = 512
+    f_min: float = 40.0
+    f_max: float = 16_000.0
+    n_mels: int = 128
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> VocoderConfig:
+        """From the parsed JSON; keys that say nothing about the network are ignored."""
+        return config_from_dict(cls, data)
+
+    @property
+    def mel(self) -> MelConfig:
+        return MelConfig(
+            sample_rate=self.sampling_rate,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            n_mels=self.n_mels,
+            f_min=self.f_min,
+            f_max=self.f_max,
+        )
+
+    def __post_init__(self) -> None:
+        ups = list(zip(self.upsample_rates, self.upsample_kernel_sizes, strict=False))
+        blocks = len(self.resblock_kernel_sizes)
+        checks = {
+            "use_template": not self.use_template,
+            "kernel_sizes": len(self.kernel_sizes) == 1 and _all_odd(self.kernel_sizes),
+            "depths": len(self.depths) == len(self.dims) > 0,
+            "num_mels": self.dims[-1:] == (self.num_mels,),
+            "win_length": self.win_length == self.n_fft,
+            "upsample_rates": len(self.upsample_rates) == len(self.upsample_kernel_sizes) > 0,
+            "upsample_kernel_sizes": all(
+                kernel >= rate and (kernel - rate) % 2 == 0 for rate, kernel in ups
+            ),
+            "upsample_initial_channel": self.upsample_initial_channel >= 2 ** len(ups),
+            "hop_length": self.hop_length == math.prod(self.upsample_rates),
+            "resblock_kernel_sizes": blocks > 0 and _all_odd(self.resblock_kernel_sizes),
+            "resblock_dilation_sizes": len(self.resblock_dilation_sizes) == blocks,
+            "pre_conv_kernel_size": _all_odd((self.pre_conv_kernel_size,)),
+            "post_conv_kernel_size": _all_odd((self.post_conv_kernel_size,)),
+        }
+        for name, supported in checks.items():
+            if not supported:
+                value = getattr(self, name)
+                raise CheckpointError(f"music_vocoder config: {name} {value!r} is not supported")
+
+
+def _all_odd(sizes: tuple[int, ...]) -> bool:
+    return all(size % 2 == 1 for size in sizes)
+
+
+def dilated_conv1d(x: mx.array, weight: mx.array, dilation: int) -> mx.array:
+    """Stride 1, zero-padded to the length of `x` (batch, time, in); `weight` (out, odd k, in).
+
+    A dilated convolution is an ordinary one over each of `dilation` interleaved phases. Asked
+    for directly, MLX is 30 to 80 times slower for it, on the CPU and on CUDA (k >= 7).
+    """
+    padding = weight.shape[1] // 2
+    if dilation == 1:
+        return mx.conv1d(x, weight, padding=padding)
+    batch, length, channels = x.shape
+    x = mx.pad(x, [(0, 0), (0, -length % dilation), (0, 0)])
+    phases = x.reshape(batch, -1, dilation, channels).swapaxes(1, 2)
+    y = mx.conv1d(phases.reshape(batch * dilation, -1, channels), weight, padding=padding)
+    y = y.reshape(batch, dilation, -1, y.shape[-1]).swapaxes(1, 2)
+    return y.reshape(batch, -1, y.shape[-1])[:, :length]
+
+
+def transposed_conv1d(x: mx.array, weight: mx.array, stride: int) -> mx.array:
+    """Transposed convolution that makes `stride` outputs of each input, without a bias.
+
+    `x` (batch, time, in), `weight` (out, k, in), k >= stride, padding (k - stride) / 2. It is
+    done as an ordinary convolution with `stride` times the outputs: every input position meets
+    the same ceil(k / stride) taps of each output phase. (`mx.conv_transpose1d` is slow on CPUs.)
+    """
+    out_channels, kernel, in_channels = weight.shape
+    taps = -(-kernel // stride)
+    weight = mx.pad(weight, [(0, 0), (0, taps * stride - kernel), (0, 0)])
+    weight = weight.reshape(out_channels, taps, stride, in_channels)[:, ::-1]  # oldest input first
+    weight = weight.transpose(2, 0, 1, 3).reshape(stride * out_channels, taps, in_channels)
+
+    y = mx.conv1d(x, weight, padding=taps - 1).reshape(x.shape[0], -1, out_channels)
+    cropped = (kernel - stride) // 2
+    return y[:, cropped : cropped + x.shape[1] * stride]
+
+
+class ConvNeXtBlock(nn.Module):
+    def __init__(self, channels: int, kernel: int) -> None:
+        super().__init__()
+        self.dwconv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=channels)
+        self.norm = nn.LayerNorm(channels, _NORM_EPS)
+        self.pwconv1 = nn.Linear(channels, _MLP_RATIO * channels)
+        self.pwconv2 = nn.Linear(_MLP_RATIO * channels, channels)
+        self.gamma = mx.full((channels,), 1e-6)
+
+    def __call__(self, x: mx.array) -> mx.array:
+        y = self.pwconv1(self.norm(self.dwconv(x)))
+        return x + self.gamma * self.pwconv2(nn.gelu(y))
+
+
+class Backbone(nn.Module):
+    """ConvNeXt over mel frames: (batch, frames, n_mels) to (batch, frames, dims[-1])."""
+
+    def __init__(self, config: VocoderConfig) -> None:
+        super().__init__()
+        dims, (kernel,) = config.dims, config.kernel_sizes
+        stem = [
+            nn.Conv1d(config.input_channels, dims[0], _STEM_KERNEL),
+            nn.LayerNorm(dims[0], _NORM_EPS),
+        ]
+        self.channel_layers = [stem] + [
+            [nn.LayerNorm(narrow, _NORM_EPS), nn.Linear(narrow, wide)]
+            for narrow, wide in pairwise(dims)
+        ]
+        self.stages = [
+            [ConvNeXtBlock(width, kernel) for _ in range(depth)]
+            for width, depth in zip(dims, config.depths, strict=True)
+        ]
+        self.norm = nn.LayerNorm(dims[-1], _NORM_EPS)
+        #: Frames that one frame of the output sees on each side.
+        self.reach = _STEM_KERNEL // 2 + sum(config.depths) * (kernel // 2)
+
+    def __call__(self, mel: mx.array) -> mx.array:
+        edge = _STEM_KERNEL // 2
+        x = mx.pad(mel, [(0, 0), (edge, edge), (0, 0)], mode="edge")
+        for layers, blocks in zip(self.channel_layers, self.stages, strict=True):
+            for layer in chain(layers, blocks):
+                x = layer(x)
+        return self.norm(x)
+
+
+class SameConv1d(nn.Module):
+    """A convolution that keeps the length, zero-padded."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> None:
+        super().__init__()
+        scale = math.sqrt(1 / (in_channels * kernel))
+        self.weight = mx.random.uniform(-scale, scale, (out_channels, kernel, in_channels))
+        self.bias = mx.zeros((out_channels,))
+        self.dilation = dilation
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return dilated_conv1d(x, self.weight, self.dilation) + self.bias
+
+
+class Upsample(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, rate: int) -> None:
+        super().__init__()
+        scale = math.sqrt(1 / (in_channels * kernel))
+        self.weight = mx.random.uniform(-scale, scale, (out_channels, kernel, in_channels))
+        self.bias = mx.zeros((out_channels,))
+        self.rate = rate
+
+    def __call__(self, x: mx.array) -> mx.array:
+        return transposed_conv1d(x, self.weight, self.rate) + self.bias
+
+
+class ResBlock(nn.Module):
+    """Pairs of a dilated and a plain convolution, each pair around a residual."""
+
+    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
+        super().__init__()
+        self.convs1 = [SameConv1d(channels, channels, kernel, dilation) for dilation in dilations]
+        self.convs2 = [SameConv1d(channels, channels, kernel) for _ in dilations]
+
+    def __call__(self, x: mx.array, stepwise: bool = False) -> mx.array:
+        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
+            x = x + plain(nn.silu(dilated(nn.silu(x))))
+            if stepwise:
+                mx.eval(x)
+        return x
+
+
+class Head(nn.Module):
+    """HiFi-GAN: (batch, frames, num_mels) to a waveform (batch, frames * hop_length), float32."""
+
+    def __init__(self, config: VocoderConfig) -> None:
+        super().__init__()
+        widest = config.upsample_initial_channel
+        residuals = list(
+            zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True)
+        )
+        ups = list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
+        widths = [widest // 2**level for level in range(len(ups) + 1)]
+        self.conv_pre = SameConv1d(config.num_mels, widest, config.pre_conv_kernel_size)
+        self.ups = [
+            Upsample(wide, narrow, kernel, rate)
+            for (wide, narrow), (rate, kernel) in zip(pairwise(widths), ups, strict=True)
+        ]
+        # One flat list, level after level, as the checkpoint numbers them.
+        self.resblocks = [ResBlock(width, *each) for width in widths[1:] for each in residuals]
+        self.conv_post = SameConv1d(widths[-1], 1, config.post_conv_kernel_size)
+        self._per_level = len(residuals)
+        self.reach = _head_reach(config)
+
+    def __call__(self, features: mx.array, stepwise: bool = False) -> mx.array:
+        """`stepwise` computes piece by piece, because MLX allocates ahead of what it has run."""
+        x = self.conv_pre(features)
+        for level, up in enumerate(self.ups):
+            x = up(nn.silu(x))
+            total = mx.zeros_like(x)
+            for branch in range(level * self._per_level, (level + 1) * self._per_level):
+                total = total + self.resblocks[branch](x, stepwise)
+            x = total / self._per_level
+        x = self.conv_post(nn.silu(x))
+        return mx.tanh(x.astype(mx.float32)).squeeze(-1)
+
+
+def _head_reach(config: VocoderConfig) -> int:
+    """Frames of the features that one sample of the waveform sees on each side."""
+    widest_block = max(
+        kernel // 2 * (sum(dilations) + len(dilations))
+        for kernel, dilations in zip(
+            config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
+        )
+    )
+    spoilt = config.pre_conv_kernel_size // 2
+    for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
+        spoilt = spoilt * rate + (kernel - rate) // 2 + widest_block
+    return -(-(spoilt + config.post_conv_kernel_size // 2) // config.hop_length)
+
+
+class MelTransform(nn.Module):
+    """The mel spectrogram the vocoder was trained with; its tables come from the checkpoint.
+
+    There they are bfloat16, and the model has only heard through the rounded ones. Before
+    loading they are exact. They are constants, so they are frozen.
+    """
+
+    def __init__(self, config: MelConfig) -> None:
+        super().__init__()
+        self.spectrogram = {"window": mx.array(hann_window(config.n_fft))}
+        self.mel_scale = {"fb": mx.array(mel_filterbank(config))}
+        self.hop_length = config.hop_length
+        self.freeze()
+
+    def __call__(self, audio: mx.array) -> mx.array:
+        """Log-mel (channels, frames, n_mels), float32, of `audio` (channels, samples)."""
+        return log_mel(audio, self.spectrogram["window"], self.mel_scale["fb"], self.hop_length)
+
+
+class Vocoder(nn.Module):
+    def __init__(self, config: VocoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config)
+        self.head = Head(config)
+        self.mel_transform = MelTransform(config.mel)
+
+    @property
+    def dtype(self) -> mx.Dtype:
+        return self.head.conv_pre.weight.dtype
+
+    def decode(self, mel: mx.array) -> mx.array:
+        """Waveforms (batch, frames * hop_length), float32, of log-mels (batch, frames, n_mels)."""
+        return self.head(self.backbone(mel.astype(self.dtype)))
+
+    def decode_chunked(self, mel: mx.array, chunk_frames: int = CHUNK_FRAMES) -> mx.array:
+        """`decode` in chunks: equal within float error, but its memory does not grow."""
+        return mx.concatenate(list(self.decode_chunks(mel, chunk_frames)), axis=_TIME)
+
+    def decode_chunks(self, mel: mx.array, chunk_frames: int = CHUNK_FRAMES) -> Iterator[mx.array]:
+        """Consecutive pieces of `decode`, chunk_frames * hop_length samples each (the last fewer).
+
+        Each is computed when it is asked for, from as many frames more on each side as it sees.
+        """
+        frames, hop = mel.shape[_TIME], self.config.hop_length
+        for chunk in tiles(frames, chunk_frames, self.head.reach):
+            seen = Tile.around(chunk.low, chunk.high, self.backbone.reach, frames)
+            features = self.backbone(seen.take(mel, _TIME).astype(self.dtype))
+            audio = chunk.trim(self.head(seen.trim(features, _TIME), stepwise=True), _TIME, hop)
+            mx.eval(audio)
+            yield audio
+
+
+def sanitize(tensors: dict[str, mx.array]) -> dict[str, mx.array]:
+    """Published tensors to ours: weight norm folded, kernels channels last.
+
+    Both spellings of weight norm are read (`weight_g`, `weight_v`, and torch's newer
+    parametrizations), and weights from which it was already removed.
+    """
+    converted = {}
+    for name, tensor in tensors.items():
+        layer, spelling = _weight_norm_of(name)
+        if spelling is not None:
+            if name == layer + spelling[1]:
+                folded = _fold_weight_norm(tensors[layer + spelling[0]], tensor)
+                converted[f"{layer}.weight"] = _channels_last(f"{layer}.weight", folded)
+            elif layer + spelling[1] not in tensors:
+                raise KeyError(layer + spelling[1])
+        else:
+            converted[name] = _channels_last(name, tensor)
+    return converted
+
+
+#: How a layer's gain and direction are called: by `weight_norm` and by its successor.
+_WEIGHT_NORMS = (
+    (".weight_g", ".weight_v"),
+    (".parametrizations.weight.original0", ".parametrizations.weight.original1"),
+)
+
+
+def _weight_norm_of(name: str) -> tuple[str, tuple[str, str] | None]:
+    for spelling in _WEIGHT_NORMS:
+        for suffix in spelling:
+            if name.endswith(suffix):
+                return name.removesuffix(suffix), spelling
+    return name, None
+
+
+def _fold_weight_norm(gain: mx.array, direction: mx.array) -> mx.array:
+    """gain * direction / |direction|, the norm over all axes but the first; float32."""
+    if direction.ndim != 3 or gain.shape != (direction.shape[0], 1, 1):
+        raise ValueError(f"weight norm of {gain.shape} gains and {direction.shape} directions")
+    direction = direction.astype(mx.float32)
+    norm = mx.sqrt(mx.square(direction).sum(axis=(1, 2), keepdims=True))
+    return gain.astype(mx.float32) * direction / norm
+
+
+def _channels_last(name: str, tensor: mx.array) -> mx.array:
+    if tensor.ndim != 3:
+        return tensor
+    if name.startswith("head.ups."):  # (in, out, k)
+        return tensor.transpose(1, 2, 0)
+    if name.startswith("backbone.channel_layers.") and tensor.shape[2] == 1:
+        return tensor.squeeze(2)
+    return tensor.transpose(0, 2, 1)

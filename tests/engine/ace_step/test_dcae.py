@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import pytest
+from mlx.utils import tree_map
+
+from mlx_music.ace_step.dcae import (
+    DCAE,
+    DCAEConfig,
+)
+
+RES, VIT = "ResBlock", "EfficientViTBlock"
+
+
+def _config(*kinds: str, **changes: Any) -> DCAEConfig:
+    """A small model with these block types, from the finest level to the deepest."""
+    options: dict[str, Any] = {"latent_channels": 4, "attention_head_dim": 4}
+    for side in ("encoder", "decoder"):
+        options[f"{side}_block_types"] = kinds
+        options[f"{side}_block_out_channels"] = (8, 8, 16, 16)[-len(kinds) :]
+        options[f"{side}_layers_per_block"] = (1, 2, 1, 2)[-len(kinds) :]
+        options[f"{side}_qkv_multiscales"] = ((3,), (), (5,), (3, 5))[-len(kinds) :]
+    return DCAEConfig(**(options | changes))
+
+
+def _model(config: DCAEConfig, far_sighted: bool = False) -> DCAE:
+    """With weights that keep signals of order one, so that no fault hides in small numbers.
+
+    `far_sighted` kernels look only at the far ends of their reach in time.
+    """
+    mx.random.seed(5)
+
+    def lively(weight: mx.array) -> mx.array:
+        if weight.ndim == 1:
+            return 1 + 0.3 * mx.random.normal(weight.shape)
+        fan_in = weight.size // weight.shape[0]
+        weight = mx.random.normal(weight.shape) * fan_in**-0.5
+        if far_sighted and weight.ndim == 4:
+            weight[:, :, 1:-1] = 0
+        return weight
+
+    model = DCAE(config)
+    model.update(tree_map(lively, model.parameters()))
+    mx.eval(model.parameters())
+    return model
+
+
+def _difference(a: mx.array, b: mx.array) -> float:
+    assert a.shape == b.shape
+    return float(mx.abs(a - b).max() / mx.abs(b).max())
+
+
+LAYOUTS = {
+    "published": (RES, RES, RES, VIT),
+    "two attending levels": (RES, RES, VIT, VIT),
+    "attention between convolutions": (RES, VIT, RES, RES),
+    "attention everywhere": (VIT, VIT),
+    "no attention": (RES, RES, RES),
+    "one level": (VIT,),
+}
+
+
+@pytest.fixture(params=LAYOUTS.values(), ids=LAYOUTS.keys())
+def model(request: pytest.FixtureRequest) -> DCAE:
+    return _model(_config(*request.param))
+
+
+@pytest.mark.parametrize("tile", [1, 5, 11, 100])
+def test_tiles_give_what_the_whole_gives(model: DCAE, tile: int) -> None:
+    factor = model.decoder.factor
+    latents = mx.random.normal((2, 2, 23, 4))
+    whole = model.decode(latents, tile=None)
+    assert whole.shape == (2, 2 * factor, 23 * factor, 2)
+    assert _difference(model.decode(latents, tile), whole) < 2e-5
+
+    encoded = model.encode(whole, tile=None)
+    assert encoded.shape == latents.shape
+    assert _difference(model.encode(whole, tile), encoded) < 2e-5
+
+
+@pytest.mark.parametrize("kinds", [(RES, RES, VIT), (RES, RES)])
+def test_the_halo_is_just_enough(kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _model(_config(*kinds), far_sighted=True)
+    latents = mx.random.normal((1, 2, 30, 4))
+    mel = model.decode(latents, tile=None)
+    encoded = model.encode(mel, tile=None)
+    assert _difference(model.decode(latents, 10), mel) < 1e-5
+    assert _difference(model.encode(mel, 10), encoded) < 1e-5
+    for side in (model.encoder, model.decoder):
+        too_little = side._halo() - 1
+        monkeypatch.setattr(type(side), "_halo", lambda self, halo=too_little: halo)
+    assert _difference(model.decode(latents, 10), mel) > 1e-4
+    assert _difference(model.encode(mel, 10), encoded) > 1e-4
+
+
+def test_pieces_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = _model(_config(RES, RES, VIT))
+    latents = mx.random.normal((1, 2, 10, 4))
+    finished = []
+    conv_out = model.decoder.conv_out
+    monkeypatch.setattr(
+        model.decoder, "conv_out", lambda x: finished.append(x.shape) or conv_out(x)
+    )
+    pieces = model.decode_tiles(latents, tile=4)
+    assert not finished
+    assert next(pieces).shape[2] == 16
+    assert len(finished) == 1
+    assert [piece.shape[2] for piece in pieces] == [16, 8]
+
+
+def test_attention_sees_the_whole_song() -> None:
+    model = _model(_config(RES, RES, VIT))
+    latents = mx.random.normal((1, 2, 60, 4))
+    changed = mx.concatenate([latents[:, :, :-1], 3 * latents[:, :, -1:]], axis=2)
+    before, after = (model.decode(each, tile=7)[:, :, :8] for each in (latents, changed))
+    assert _difference(after, before) > 1e-5
+
+
+@pytest.mark.parametrize("dtype", [mx.bfloat16, mx.float16])
+def test_low_precision_stays_near(dtype: mx.Dtype) -> None:
+    model = _model(_config(RES, RES, VIT))
+    latents = mx.random.normal((1, 2, 9, 4))
+    exact = model.decode(latents)
+    encoded = model.encode(exact)
+    model.set_dtype(dtype)
+    low, coded = model.decode(latents), model.encode(exact)
+    assert low.dtype == coded.dtype == model.dtype == dtype
+    for actual, expected in ((low, exact), (coded, encoded)):
+        error = mx.linalg.norm((actual.astype(mx.float32) - expected).reshape(-1))
+        assert error < 0.05 * mx.linalg.norm(expected.reshape(-1))
+
+
+def test_a_mel_that_does_not_divide_is_refused() -> None:
+    model = _model(_config(RES, RES, VIT))
+    for shape in ((1, 8, 9, 2), (1, 9, 8, 2)):
+        with pytest.raises(ValueError, match="divide by 4"):
+            model.encode(mx.zeros(shape))

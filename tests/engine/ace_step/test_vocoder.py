@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten, tree_map_with_path
+
+from mlx_music.ace_step.vocoder import (
+    Backbone,
+    Vocoder,
+    VocoderConfig,
+    dilated_conv1d,
+    sanitize,
+    transposed_conv1d,
+)
+from mlx_music.errors import CheckpointError
+
+SMALL: dict[str, Any] = {
+    "input_channels": 6,
+    "n_mels": 6,
+    "depths": (1, 2),
+    "dims": (8, 12),
+    "kernel_sizes": (5,),
+    "num_mels": 12,
+    "upsample_initial_channel": 16,
+    "upsample_rates": (4, 2, 3),
+    "upsample_kernel_sizes": (8, 4, 9),
+    "resblock_kernel_sizes": (3, 7),
+    "resblock_dilation_sizes": ((1, 3, 5), (2, 4)),
+    "pre_conv_kernel_size": 5,
+    "post_conv_kernel_size": 9,
+    "n_fft": 96,
+    "win_length": 96,
+    "hop_length": 24,
+}
+
+
+@pytest.fixture(scope="module")
+def voice() -> Vocoder:
+    """With weights that keep signals of order one, so that no fault hides in small numbers."""
+    mx.random.seed(11)
+
+    def lively(name: str, weight: mx.array) -> mx.array:
+        if name.startswith("mel_transform"):
+            return weight
+        if weight.ndim == 1:
+            return 0.5 + 0.3 * mx.random.normal(weight.shape)
+        fan_in = weight.size // weight.shape[0]
+        return mx.random.normal(weight.shape) * fan_in**-0.5
+
+    vocoder = Vocoder(VocoderConfig(**SMALL))
+    vocoder.update(tree_map_with_path(lively, vocoder.parameters()))
+    mx.eval(vocoder.parameters())
+    return vocoder
+
+
+def _mel(frames: int) -> mx.array:
+    return mx.array(np.random.default_rng(2).standard_normal((2, frames, 6)).astype(np.float32))
+
+
+@pytest.mark.parametrize("chunk_frames", [1, 7, 30, 64, 100])
+def test_chunks_give_what_the_whole_gives(voice: Vocoder, chunk_frames: int) -> None:
+    mel = _mel(64)
+    whole = voice.decode(mel)
+    assert whole.shape == (2, 64 * 24)
+    assert whole.dtype == mx.float32
+    assert whole.std() > 0.05
+    chunked = voice.decode_chunked(mel, chunk_frames)
+    assert mx.abs(chunked - whole).max() < 1e-5
+
+
+@pytest.mark.parametrize(("part", "hop", "width"), [("backbone", 1, 6), ("head", 24, 12)])
+def test_the_reach_is_what_the_network_sees(
+    voice: Vocoder, part: str, hop: int, width: int
+) -> None:
+    """A frame that is not a number spoils exactly the outputs that see it."""
+    network = getattr(voice, part)
+    frames = 2 * network.reach + 5
+    spoilt = mx.array(np.where(np.arange(frames) == frames // 2, np.nan, 0.0).astype(np.float32))
+    output = network(mx.broadcast_to(spoilt[None, :, None], (1, frames, width)))
+    seen = np.flatnonzero(np.isnan(np.array(output).reshape(frames, hop, -1)).any(axis=(1, 2)))
+    assert (seen[0], seen[-1]) == (frames // 2 - network.reach, frames // 2 + network.reach)
+
+
+def test_chunks_come_one_by_one(voice: Vocoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    original = Backbone.__call__
+    monkeypatch.setattr(
+        Backbone, "__call__", lambda self, mel: seen.append(mel.shape[1]) or original(self, mel)
+    )
+    chunks = voice.decode_chunks(_mel(50), chunk_frames=20)
+    assert not seen
+    assert next(chunks).shape == (2, 480)
+    assert len(seen) == 1
+    assert [chunk.shape[1] for chunk in chunks] == [480, 240]
+
+
+def test_channels_of_a_batch_do_not_mix(voice: Vocoder) -> None:
+    mel = _mel(20)
+    both = voice.decode(mel)
+    for channel in range(2):
+        alone = voice.decode(mel[channel : channel + 1])
+        assert mx.abs(alone - both[channel]).max() < 1e-5
+
+
+@pytest.mark.parametrize("dtype", [mx.bfloat16, mx.float16])
+def test_low_precision_stays_near(dtype: mx.Dtype) -> None:
+    mx.random.seed(1)
+    vocoder = Vocoder(VocoderConfig(**SMALL))
+    exact = vocoder.decode(_mel(20))
+    vocoder.set_dtype(dtype)
+    assert vocoder.dtype == dtype
+    low = vocoder.decode_chunked(_mel(20), 8)
+    assert low.dtype == mx.float32
+    assert mx.linalg.norm(low - exact) < 0.05 * mx.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 33])
+@pytest.mark.parametrize("dilation", [1, 2, 3, 5])
+@pytest.mark.parametrize("kernel", [1, 3, 7])
+def test_dilated_convolution(length: int, dilation: int, kernel: int) -> None:
+    mx.random.seed(0)
+    x, weight = mx.random.normal((2, length, 3)), mx.random.normal((4, kernel, 3))
+    expected = mx.conv1d(x, weight, padding=kernel // 2 * dilation, dilation=dilation)
+    assert mx.abs(dilated_conv1d(x, weight, dilation) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("length", [1, 2, 9])
+@pytest.mark.parametrize(
+    ("kernel", "stride"), [(8, 4), (4, 2), (4, 4), (7, 3), (6, 2), (11, 3), (2, 2), (3, 1)]
+)
+def test_transposed_convolution(length: int, kernel: int, stride: int) -> None:
+    mx.random.seed(0)
+    x, weight = mx.random.normal((2, length, 3)), mx.random.normal((4, kernel, 3))
+    expected = mx.conv_transpose1d(x, weight, stride, padding=(kernel - stride) // 2)
+    actual = transposed_conv1d(x, weight, stride)
+    assert actual.shape == expected.shape == (2, length * stride, 4)
+    assert mx.abs(actual - expected).max() < 1e-5
+
+
+def _published(old_spelling: bool = True) -> dict[str, mx.array]:
+    """A checkpoint of the small model as torch would store it, weight norm included."""
+    gain, direction = (
+        ("weight_g", "weight_v")
+        if old_spelling
+        else ("parametrizations.weight.original0", "parametrizations.weight.original1")
+    )
+    rng = np.random.default_rng(4)
+    tensors = {}
+    for name, ours in tree_flatten(Vocoder(VocoderConfig(**SMALL)).parameters()):
+        layer, _, leaf = name.rpartition(".")
+        shape = ours.shape
+        if ours.ndim == 3 and layer.startswith("head.ups"):
+            shape = (shape[2], shape[0], shape[1])
+        elif ours.ndim == 3:
+            shape = (shape[0], shape[2], shape[1])
+        elif ours.ndim == 2 and "channel_layers" in layer:
+            shape = (*shape, 1)
+        values = rng.standard_normal(shape).astype(np.float32)
+        if layer.startswith("head.") and leaf == "weight":
+            tensors[f"{layer}.{gain}"] = mx.array(values[:, :1, :1])
+            tensors[f"{layer}.{direction}"] = mx.array(values)
+        else:
+            tensors[name] = mx.array(values)
+    return tensors
+
+
+@pytest.mark.parametrize("old_spelling", [True, False])
+def test_weight_norm_is_folded(old_spelling: bool) -> None:
+    published = _published(old_spelling)
+    converted = sanitize(published)
+    ours = dict(tree_flatten(Vocoder(VocoderConfig(**SMALL)).parameters()))
+    assert {n: w.shape for n, w in converted.items()} == {n: w.shape for n, w in ours.items()}
+
+    reference = _published()
+    for layer, axes in (("head.ups.0", (1, 2, 0)), ("head.resblocks.1.convs1.0", (0, 2, 1))):
+        gain = np.array(reference[f"{layer}.weight_g"])
+        direction = np.array(reference[f"{layer}.weight_v"])
+        norm = np.linalg.norm(direction.reshape(len(direction), -1), axis=1)[:, None, None]
+        expected = (gain * direction / norm).transpose(axes)
+        np.testing.assert_allclose(converted[f"{layer}.weight"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_without_weight_norm_are_read_too() -> None:
+    published = _published()
+    plain = {"head.conv_pre.weight": published["head.conv_pre.weight_v"]}
+    assert mx.array_equal(
+        sanitize(plain)["head.conv_pre.weight"],
+        published["head.conv_pre.weight_v"].transpose(0, 2, 1),
+    )
+
+
+@pytest.mark.parametrize("old_spelling", [True, False])
+@pytest.mark.parametrize("which", [0, 1])
+def test_half_a_weight_norm_is_a_missing_tensor(which: int, old_spelling: bool) -> None:
+    tensors = _published(old_spelling)
+    lost = sorted(n for n in tensors if n.startswith("head.ups.1.") and "weight" in n)[which]
+    del tensors[lost]
+    with pytest.raises(KeyError) as missing:
+        sanitize(tensors)
+    assert missing.value.args == (lost,)
+
+
+def test_gains_that_would_broadcast_are_refused() -> None:
+    tensors = _published()
+    tensors["head.ups.1.weight_g"] = mx.ones((1, 1, 1))
+    with pytest.raises(ValueError, match="weight norm"):
+        sanitize(tensors)
+
+
+def test_mel_tables_are_constants(voice: Vocoder) -> None:
+    names = dict(tree_flatten(voice.parameters()))
+    assert names["mel_transform.spectrogram.window"].shape == (96,)
+    assert names["mel_transform.mel_scale.fb"].shape == (49, 6)
+    trained = dict(tree_flatten(voice.trainable_parameters()))
+    assert not any(name.startswith("mel_transform") for name in trained)
+    assert voice.mel_transform(mx.zeros((2, 240))).shape == (2, 10, 6)
+
+
+def test_config_reads_json_and_ignores_what_it_does_not_know() -> None:
+    data = {"_class_name": "ADaMoSHiFiGANV1", "drop_path_rate": 0.0, "dims": [8, 16, 32, 512]}
+    config = VocoderConfig.from_dict(data)
+    assert config.dims == (8, 16, 32, 512)
+    assert config.input_channels == config.n_mels == 128
+    assert config.mel.hop_length == config.hop_length
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("use_template", True),
+        ("kernel_sizes", (3, 7)),
+        ("kernel_sizes", (6,)),
+        ("depths", (1, 2, 3)),
+        ("num_mels", 13),
+        ("win_length", 48),
+        ("hop_length", 32),
+        ("upsample_rates", ()),
+        ("upsample_rates", (4, 2, 3, 1)),
+        ("upsample_kernel_sizes", (7, 4, 7)),
+        ("upsample_kernel_sizes", (2, 4, 7)),
+        ("upsample_initial_channel", 4),
+        ("resblock_kernel_sizes", (3, 8)),
+        ("resblock_dilation_sizes", ((1,),)),
+        ("pre_conv_kernel_size", 4),
+        ("post_conv_kernel_size", 8),
+    ],
+)
+def test_unsupported_options_are_named(option: str, value: Any) -> None:
+    with pytest.raises(CheckpointError, match=f"music_vocoder config: {option}"):
+        VocoderConfig.from_dict(SMALL | {option: value})
