@@ -8,7 +8,6 @@ loaded first, serve MLX 30 to 70 times faster.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 
 DTYPES = ("bfloat16", "float16", "float32")
 
-#: Debian's names for OpenBLAS, threads first; `ctypes.util.find_library` covers other systems.
-_OPENBLAS_NAMES = ("libopenblas.so.0", "libopenblasp.so.0")
+#: What Debian, Fedora, and a development package call it.
+_OPENBLAS_NAMES = ("libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so")
 
 
 def preload_blas() -> str | None:
@@ -31,9 +30,7 @@ def preload_blas() -> str | None:
     """
     if not sys.platform.startswith("linux") or "mlx.core" in sys.modules:
         return None
-    for name in (*_OPENBLAS_NAMES, ctypes.util.find_library("openblas")):
-        if name is None:
-            continue
+    for name in _OPENBLAS_NAMES:
         try:
             ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
         except OSError:

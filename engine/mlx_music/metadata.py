@@ -49,7 +49,7 @@ class Description:
         """
         try:
             values = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise MLXMusicError(f"{source}: is not JSON ({error})") from error
         if isinstance(values, dict) and isinstance(values.get("request"), dict):
             return cls(
@@ -98,7 +98,14 @@ def _from_reference(values: Mapping[str, Any]) -> GenerationRequest:
     }
     seeds = values.get("actual_seeds")
     if isinstance(seeds, list) and seeds:
-        ours["seed"] = int(seeds[0]) % (MAX_SEED + 1)
+        # What is no whole number is left for `from_dict` to refuse by name.
+        ours["seed"] = seeds[0] % (MAX_SEED + 1) if type(seeds[0]) is int else seeds[0]
+    task = values.get("task", "text2music")
+    if task != "text2music":
+        raise MLXMusicError(
+            f"the settings are of the reference's task {task}, whose source is not in them; "
+            f"give the source and its settings to {task} by hand"
+        )
     return GenerationRequest.from_dict(ours)
 
 
@@ -111,8 +118,10 @@ def read_description(path: str | Path) -> Description:
     if path.suffix.lower() == ".json":
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise MLXMusicError(f"{path}: cannot be read ({error})") from error
+        except OSError as error:
+            raise MLXMusicError(f"{path}: cannot be read ({error.strerror})") from error
+        except UnicodeDecodeError as error:
+            raise MLXMusicError(f"{path}: is not UTF-8 text") from error
         return Description.from_json(text, str(path))
     from mlx_music.audio.tags import read_tags
 

@@ -70,3 +70,21 @@ class Progress:
         elapsed = time.perf_counter() - self._started
         remaining = elapsed / step * (self._total - step) if step else None
         self._on_event(ProgressEvent(self._stage, step, self._total, elapsed, remaining))
+
+
+class ByteProgress:
+    """Progress of a stage whose number of bytes becomes known only when it runs.
+
+    It is called with (bytes done, bytes in all), and raises `Cancelled` when asked to stop.
+    """
+
+    def __init__(self, progress: Progress, stage: str) -> None:
+        self._progress = progress
+        self._stage = stage
+        self._total: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        if total != self._total:
+            self._total = total
+            self._progress.start(self._stage, total)
+        self._progress.step(done)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +53,7 @@ class Limit:
             return ", ".join(self.choices)
         if self.low is None or self.high is None:
             return ""
-        return f"{self.low:g} to {self.high:g}{' ' + self.unit if self.unit else ''}"
+        return f"{self.low:.15g} to {self.high:.15g}{' ' + self.unit if self.unit else ''}"
 
 
 def _field(default: Any, help: str, group: str, **limits: Any) -> Any:
@@ -219,6 +220,36 @@ class GenerationRequest:
         """Whether prompt and lyrics are guided separately."""
         return self.guidance_scale_text > 1.0 and self.guidance_scale_lyric > 1.0
 
+    def takes(self, takes: int | Sequence[int]) -> list[GenerationRequest]:
+        """The request of each of several takes, with every seed that it draws from.
+
+        takes: how many, with seeds that count up from the request's, or from a new one if it has
+        none; or the seeds themselves. For a retake they are retake seeds, because its seed is
+        its original's.
+        """
+        is_retake = self.task == "retake"
+        if is_retake and self.seed is None:
+            raise InvalidRequest(
+                "seed", "is missing; a retake starts from the seed of its original"
+            )
+        first = self.seed if self.seed is not None else new_seed()
+        other = self.retake_seed if self.retake_seed is not None else new_seed()
+        if isinstance(takes, int):
+            if takes < 1:
+                raise InvalidRequest("takes", f"{takes} cannot be made; ask for 1 or more")
+            start = other if is_retake else first
+            takes = [(start + take) % (MAX_SEED + 1) for take in range(takes)]
+        for seed in takes:
+            check_field("seed", seed)
+        if is_retake:
+            return [self.replace(retake_seed=seed) for seed in takes]
+        if self.task not in ("repaint", "extend"):
+            return [self.replace(seed=seed) for seed in takes]
+        return [
+            self.replace(seed=seed, retake_seed=(other + take) % (MAX_SEED + 1))
+            for take, seed in enumerate(takes)
+        ]
+
     def replace(self, **changes: Any) -> GenerationRequest:
         """A copy with some fields changed."""
         _refuse_unknown(changes)
@@ -244,6 +275,11 @@ class GenerationRequest:
         for name, value in converted.items():
             _check_type(name, value)
         return cls(**converted)
+
+
+def new_seed() -> int:
+    """A seed drawn at random."""
+    return secrets.randbelow(MAX_SEED + 1)
 
 
 def _check_task(request: GenerationRequest) -> None:
@@ -296,11 +332,11 @@ def check_field(name: str, value: Any) -> None:
         if isinstance(number, bool) or not isinstance(number, int | float):
             continue
         if not math.isfinite(number):
-            raise InvalidRequest(name, f"{number} is not a number; it must be {limit.range}")
+            raise InvalidRequest(name, f"{number:g} is not a number; it must be {limit.range}")
         if (limit.low is not None and number < limit.low) or (
             limit.high is not None and number > limit.high
         ):
-            raise InvalidRequest(name, f"{number} is out of range; it must be {limit.range}")
+            raise InvalidRequest(name, f"{number:.15g} is out of range; it must be {limit.range}")
 
 
 #: For each annotation of a field: the Python types it accepts, and its name for people.
@@ -322,6 +358,17 @@ def _check_type(name: str, value: Any) -> None:
         good = all(isinstance(item, int) and not isinstance(item, bool) for item in value)
     if not good:
         raise InvalidRequest(name, f"{value!r} is not {words}")
+    if isinstance(value, str) and not _is_unicode(value):
+        raise InvalidRequest(name, "is not valid Unicode text")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` can be written at all: JSON can hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _FIELDS: dict[str, dataclasses.Field[Any]] = {

@@ -103,3 +103,29 @@ def test_missing_files_and_files_without_settings(tmp_path: Path) -> None:
         read_description(tmp_path / "nowhere.json")
     with pytest.raises(AudioError, match=r"nowhere\.wav"):
         read_description(tmp_path / "nowhere.wav")
+
+
+@pytest.mark.parametrize("seed", ["abc", 1.5, None, True, float("inf")])
+def test_seeds_that_are_no_whole_numbers_are_refused(seed: object) -> None:
+    text = json.dumps({**REFERENCE_PARAMETERS, "actual_seeds": [seed]})
+    if seed is None:
+        assert Description.from_json(text, "f").request.seed is None
+        return
+    with pytest.raises(InvalidRequest, match=r"^seed: "):
+        Description.from_json(text, "f")
+
+
+def test_settings_of_other_tasks_of_the_reference_are_not_taken_for_new_music() -> None:
+    text = json.dumps({**REFERENCE_PARAMETERS, "task": "repaint"})
+    with pytest.raises(MLXMusicError, match="repaint"):
+        Description.from_json(text, "f")
+
+
+def test_text_that_cannot_be_written_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"^prompt: is not valid Unicode"):
+        Description.from_json('{"request": {"prompt": "\\ud800"}}', "f")
+
+
+def test_json_without_end_is_refused() -> None:
+    with pytest.raises(MLXMusicError, match="is not JSON"):
+        Description.from_json("[" * 100_000, "f")

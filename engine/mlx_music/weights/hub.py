@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def find_checkpoint(
 
 def _local_folder(path_or_id: str | Path) -> Path | None:
     """The folder that is meant, or None for a hub id; CheckpointError for neither."""
-    path = Path(path_or_id).expanduser()
+    path = Path(os.path.expanduser(path_or_id))
     text = str(path_or_id)
     if path.is_dir() and text != "":
         return path

@@ -1,0 +1,170 @@
+"""The networks of one ACE-Step v1 checkpoint: opened when needed, let go when memory is short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+from mlx.utils import tree_flatten
+
+from mlx_music.ace_step import dcae, text_encoder, transformer, vocoder
+from mlx_music.ace_step.autoencoder import MusicAutoencoder
+from mlx_music.ace_step.memory import (
+    GIGABYTE,
+    WORKING_BYTES,
+    Residency,
+    default_limit,
+    plan_residency,
+)
+from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder, TextEncoderConfig
+from mlx_music.ace_step.transformer import Transformer
+from mlx_music.weights.component_files import weight_alternatives
+from mlx_music.weights.loading import load_component, read_config, use_every_tensor
+from mlx_music.weights.misfit import Sanitize
+from mlx_music.weights.requirements import Requirement
+
+TEXT_ENCODER = "umt5-base"
+TRANSFORMER = "ace_step_transformer"
+DCAE_FOLDER = "music_dcae_f8c8"
+VOCODER = "music_vocoder"
+FOLDERS = (TRANSFORMER, DCAE_FOLDER, VOCODER, TEXT_ENCODER)
+
+#: What a checkpoint must hold; several names where the published layout allows several.
+REQUIRED_FILES: tuple[Requirement, ...] = (
+    *(f"{folder}/config.json" for folder in FOLDERS),
+    *(weight_alternatives(folder) for folder in FOLDERS),
+    f"{TEXT_ENCODER}/tokenizer.json",
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """How the module of a component is made, and its published tensors read."""
+
+    build: Callable[[Mapping[str, Any]], nn.Module]
+    sanitize: Sanitize
+    unused: Callable[[str], bool] = use_every_tensor
+
+
+NETWORKS: Mapping[str, Network] = {
+    TRANSFORMER: Network(
+        lambda config: Transformer(transformer.TransformerConfig.from_dict(config)),
+        transformer.sanitize,
+        transformer.is_unused,
+    ),
+    TEXT_ENCODER: Network(
+        lambda config: TextEncoder(TextEncoderConfig.from_dict(config)), text_encoder.sanitize
+    ),
+    DCAE_FOLDER: Network(
+        lambda config: dcae.DCAE(dcae.DCAEConfig.from_dict(config)), dcae.sanitize
+    ),
+    VOCODER: Network(
+        lambda config: vocoder.Vocoder(vocoder.VocoderConfig.from_dict(config)), vocoder.sanitize
+    ),
+}
+
+
+class Components:
+    """Opens, keeps and lets go of the networks in `folder`.
+
+    dtype is that of the transformer. The others stay in float32: the text encoder's attention
+    is not scaled down, so bfloat16 moves its states far (10 % on synthetic weights), and it runs
+    once per song; in sound, bfloat16 steps would be heard. memory_limit is in bytes; None is
+    what suits the machine (see `memory`). Opening checks every name and shape but reads no
+    values: MLX reads them when they are first used.
+    """
+
+    def __init__(self, folder: Path, dtype: mx.Dtype, *, memory_limit: int | None = None) -> None:
+        self.folder = folder
+        self.dtype = dtype
+        self.memory_limit = default_limit() if memory_limit is None else memory_limit
+        self._open: dict[str, nn.Module] = {}
+        self._prompt_tokenizer: PromptTokenizer | None = None
+        self._residency: Residency | None = None
+
+    def open_all(self) -> None:
+        """Open every network, so that a damaged checkpoint is found before any work is done."""
+        for name in FOLDERS:
+            self._network(name)
+        _ = self.prompt_tokenizer
+
+    @property
+    def text_encoder(self) -> TextEncoder:
+        network = self._network(TEXT_ENCODER)
+        assert isinstance(network, TextEncoder)
+        return network
+
+    @property
+    def prompt_tokenizer(self) -> PromptTokenizer:
+        if self._prompt_tokenizer is None:
+            config = TextEncoderConfig.from_dict(read_config(self.folder / TEXT_ENCODER))
+            path = self.folder / TEXT_ENCODER / "tokenizer.json"
+            self._prompt_tokenizer = PromptTokenizer(path, config.pad_token_id)
+        return self._prompt_tokenizer
+
+    @property
+    def transformer(self) -> Transformer:
+        network = self._network(TRANSFORMER)
+        assert isinstance(network, Transformer)
+        return network
+
+    @property
+    def autoencoder(self) -> MusicAutoencoder:
+        codec, voice = self._network(DCAE_FOLDER), self._network(VOCODER)
+        assert isinstance(codec, dcae.DCAE)
+        assert isinstance(voice, vocoder.Vocoder)
+        return MusicAutoencoder(codec, voice)
+
+    @property
+    def residency(self) -> Residency:
+        """What a run lets go of to stay within the memory limit."""
+        if self._residency is None:
+            sizes = {name: _nbytes(self._network(name)) for name in FOLDERS}
+            self._residency = plan_residency(
+                sizes[TEXT_ENCODER],
+                sizes[TRANSFORMER],
+                sizes[DCAE_FOLDER] + sizes[VOCODER],
+                self.memory_limit,
+            )
+        return self._residency
+
+    @property
+    def memory_note(self) -> str | None:
+        """What a person should know if a run needs more memory than the limit."""
+        needed = self.residency.peak_bytes
+        if needed <= self.memory_limit:
+            return None
+        return (
+            f"this model needs about {needed / GIGABYTE:.1f} GB, {WORKING_BYTES / GIGABYTE:g} of "
+            f"them to work in, and the memory limit is {self.memory_limit / GIGABYTE:.1f} GB; "
+            "a quantized model needs less"
+        )
+
+    def finished_encoding(self) -> None:
+        """The text encoder has done its part of a run."""
+        if self.residency.drop_text_encoder:
+            del self._open[TEXT_ENCODER]
+        mx.clear_cache()
+
+    def finished_sampling(self) -> None:
+        """The transformer has done its part of a run."""
+        if self.residency.drop_transformer:
+            del self._open[TRANSFORMER]
+        mx.clear_cache()
+
+    def _network(self, name: str) -> nn.Module:
+        if name not in self._open:
+            folder, made = self.folder / name, NETWORKS[name]
+            dtype = self.dtype if name == TRANSFORMER else mx.float32
+            network = made.build(read_config(folder))
+            load_component(network, folder, sanitize=made.sanitize, unused=made.unused, dtype=dtype)
+            self._open[name] = network
+        return self._open[name]
+
+
+def _nbytes(network: nn.Module) -> int:
+    return sum(array.nbytes for array in dict(tree_flatten(network.parameters())).values())

@@ -1,0 +1,142 @@
+"""From a request's words to the conditions that the transformer attends to, pass by pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mlx.core as mx
+
+from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder
+from mlx_music.ace_step.transformer import ERG_TAU, Condition, PreparedCondition, Transformer
+from mlx_music.sampling.loop import CONDITIONAL, TEXT_ONLY, UNCONDITIONAL
+
+
+@dataclass(frozen=True)
+class PromptStates:
+    """A prompt as the text encoder reads it; batch 1.
+
+    hidden (1, S, features); weakened: the same with flattened attention, for the unconditional
+    pass, or None if that pass shall know nothing of the prompt; mask int (1, S).
+    """
+
+    hidden: mx.array
+    weakened: mx.array | None
+    mask: mx.array
+
+
+def encode_prompt(
+    prompt: str, tokenizer: PromptTokenizer, encoder: TextEncoder, *, weaken: bool
+) -> PromptStates:
+    """Read `prompt`; tokens past `MAX_PROMPT_TOKENS` are not heard."""
+    ids, mask = tokenizer([prompt])
+    weakened = encoder(ids, mask, weakened=True) if weaken else None
+    return PromptStates(encoder(ids, mask), weakened, mask)
+
+
+@dataclass(frozen=True)
+class LyricIds:
+    """Lyric token ids, int (1, L). Without lyrics: one masked token, as the model was trained."""
+
+    ids: mx.array
+    mask: mx.array
+
+    @classmethod
+    def of(cls, ids: list[int]) -> LyricIds:
+        return cls(
+            mx.array([ids or [0]], dtype=mx.int32),
+            mx.array([[1] * len(ids) or [0]], dtype=mx.int32),
+        )
+
+
+def text_to_music_conditions(
+    transformer: Transformer,
+    prompt: PromptStates,
+    lyrics: LyricIds,
+    speaker: mx.array,
+    *,
+    weaken_lyrics: bool,
+    weaken_transformer: bool,
+    guided: bool,
+    double: bool,
+) -> dict[str, Condition]:
+    """The condition of each pass that a run will make; speaker (1, speaker_embedding_dim).
+
+    The unconditional pass keeps the masks of the conditional one: it attends to as many
+    positions, whose content is zero or, with entropy rectifying guidance, weakened.
+    """
+
+    def encode(text: mx.array, who: mx.array, ids: mx.array, *, weaken: bool = False) -> Condition:
+        return transformer.encode(text, prompt.mask, who, ids, lyrics.mask, weaken_lyrics=weaken)
+
+    conditions = {CONDITIONAL: encode(prompt.hidden, speaker, lyrics.ids)}
+    if not guided:
+        return conditions
+    nobody = mx.zeros_like(speaker)
+    no_text = mx.zeros_like(prompt.hidden)
+    no_lyrics = mx.zeros_like(lyrics.ids)
+    if weaken_lyrics:
+        weak_text = no_text if prompt.weakened is None else prompt.weakened
+        unconditional = encode(weak_text, nobody, lyrics.ids, weaken=True)
+    else:
+        unconditional = encode(no_text, nobody, no_lyrics)
+    scale = mx.array([ERG_TAU]) if weaken_transformer else None
+    conditions[UNCONDITIONAL] = Condition(unconditional.states, unconditional.mask, scale)
+    if double:
+        ids = lyrics.ids if weaken_lyrics else no_lyrics
+        conditions[TEXT_ONLY] = encode(prompt.hidden, nobody, ids, weaken=weaken_lyrics)
+    return conditions
+
+
+def edit_conditions(
+    transformer: Transformer,
+    prompt: PromptStates,
+    lyrics: LyricIds,
+    speaker: mx.array,
+    *,
+    guided: bool,
+) -> dict[str, Condition]:
+    """The conditions of one side of an edit, as the reference's editing has them.
+
+    Nothing is weakened, and the unconditional pass does not even attend to the lyrics' places.
+    """
+    conditions = {
+        CONDITIONAL: transformer.encode(
+            prompt.hidden, prompt.mask, speaker, lyrics.ids, lyrics.mask
+        )
+    }
+    if guided:
+        conditions[UNCONDITIONAL] = transformer.encode(
+            mx.zeros_like(prompt.hidden),
+            prompt.mask,
+            mx.zeros_like(speaker),
+            mx.zeros_like(lyrics.ids),
+            mx.zeros_like(lyrics.mask),
+        )
+    return conditions
+
+
+class ConditionedModel:
+    """A transformer and its conditions as the sampling loop calls them (`loop.Predict`).
+
+    Latents are channels last, (B, 16, T, 8). All passes of a step are one batch. Keys and
+    values of the conditions are made at the first step that needs them and kept for the run.
+    """
+
+    def __init__(self, transformer: Transformer, conditions: dict[str, Condition]) -> None:
+        self._transformer = transformer
+        self._conditions = conditions
+        self._prepared: dict[tuple[str, ...], PreparedCondition] = {}
+
+    def __call__(
+        self, latents: mx.array, timestep: float, passes: tuple[str, ...]
+    ) -> list[mx.array]:
+        batch = latents.shape[0]
+        prepared = self._prepared.get(passes)
+        if prepared is None:
+            stacked = Condition.stack([self._conditions[name] for name in passes])
+            prepared = self._transformer.prepare(stacked).repeat(batch)
+            self._prepared[passes] = prepared
+        x = mx.concatenate([latents] * len(passes)) if len(passes) > 1 else latents
+        timesteps = mx.full((x.shape[0],), timestep)
+        velocity = self._transformer.decode(x, timesteps, prepared).astype(mx.float32)
+        return list(mx.split(velocity, len(passes)))

@@ -1,0 +1,345 @@
+"""ACEStep: the pipeline that turns a request into music."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import mlx.core as mx
+import numpy as np
+
+from mlx_music import backend
+from mlx_music.ace_step.components import REQUIRED_FILES, Components
+from mlx_music.ace_step.lyrics import LyricLine, LyricTokenizer, ids_of
+from mlx_music.ace_step.memory import GIGABYTE
+from mlx_music.ace_step.published import MODEL_ID
+from mlx_music.ace_step.running import Running
+from mlx_music.ace_step.sources import Source, load_source
+from mlx_music.ace_step.vocabulary import find_vocabulary
+from mlx_music.errors import InvalidRequest, MLXMusicError
+from mlx_music.output import MusicOutput
+from mlx_music.progress import ByteProgress, Progress
+from mlx_music.request import MAX_LYRIC_TOKENS, GenerationRequest
+from mlx_music.sampling.noise import Noise, SeededNoise
+from mlx_music.weights.hub import find_checkpoint
+
+#: What part of an edit's steps to leave out, and after what part to sample freely.
+EDIT_PRESETS = {"only_lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
+
+
+class LyricReader(Protocol):
+    """What reads lyrics: a `LyricTokenizer`, or another with its method."""
+
+    def encode_lines(self, lyrics: str, language: str | None = None) -> list[LyricLine]: ...
+
+
+class ACEStep:
+    """ACE-Step v1 with its weights. Make one with `from_pretrained`.
+
+    A model works on the thread that made it, because MLX's arrays belong to that thread's
+    stream. What it returns is NumPy and belongs to no thread.
+
+    Methods that make music raise `InvalidRequest` naming the field, `AudioError` for a source
+    that cannot be used, `LyricsError`, `Cancelled`, and `GenerationError` if the numbers come
+    out of hand. The model stays usable after each.
+    """
+
+    def __init__(
+        self,
+        components: Components,
+        name: str,
+        *,
+        lyric_reader: LyricReader | None = None,
+        download: bool = True,
+    ) -> None:
+        self.components = components
+        self.name = name
+        self._download = download
+        self._lyric_reader = lyric_reader
+        self._thread = threading.get_ident()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path_or_id: str | os.PathLike[str] = MODEL_ID,
+        *,
+        revision: str | None = None,
+        dtype: str | None = None,
+        download: bool = True,
+        memory_limit: float | None = None,
+        progress: Progress | None = None,
+    ) -> ACEStep:
+        """Open a checkpoint: a local folder in the published layout, or a hub id.
+
+        A hub id is looked for in the local cache and else downloaded, unless `download` is
+        false or the hub is in offline mode. dtype: "bfloat16", "float16" or "float32" for the
+        transformer; by default bfloat16 on a GPU and float32 on a CPU. The prompt is always
+        read and sound always decoded in float32. memory_limit: GB (10^9 bytes) that a run may
+        take; to stay within it, networks that are done are let go and read again for the next
+        run. It changes nothing that is heard.
+
+        All names and shapes are checked here; values are read when they are first used. Raises
+        `CheckpointError` for anything missing, damaged or of another model.
+        """
+        folder = find_checkpoint(
+            os.fspath(path_or_id),
+            required=REQUIRED_FILES,
+            revision=revision,
+            download=download,
+            progress=None if progress is None else ByteProgress(progress, "download"),
+        )
+        limit = None if memory_limit is None else int(memory_limit * GIGABYTE)
+        components = Components(folder, backend.dtype_of(dtype), memory_limit=limit)
+        components.open_all()
+        is_local = os.path.isdir(os.path.expanduser(path_or_id))
+        name = folder.resolve().name if is_local else str(path_or_id)
+        return cls(components, name, download=download)
+
+    def generate(
+        self,
+        request: GenerationRequest | None = None,
+        /,
+        *,
+        source: Source | None = None,
+        reference: Source | None = None,
+        progress: Progress | None = None,
+        noise: Noise | None = None,
+        **fields: Any,
+    ) -> MusicOutput:
+        """Make one piece of music.
+
+        Give a request, or the fields of one (`prompt=`, `lyrics=`, `duration=`, ...), or a
+        request and the fields to change in it. What the request's `source` or `reference` names
+        is read, unless it is handed in: a file, (samples, sample rate) or an earlier output,
+        whose latents are used without a detour through sound. noise: for tests and
+        experiments, drawn from instead of the seeds (see `sampling.noise.Noise`).
+        """
+        outputs = self.generate_batch(
+            request,
+            takes=1,
+            source=source,
+            reference=reference,
+            progress=progress,
+            noise=noise,
+            **fields,
+        )
+        return outputs[0]
+
+    def generate_batch(
+        self,
+        request: GenerationRequest | None = None,
+        /,
+        *,
+        takes: int | Sequence[int],
+        source: Source | None = None,
+        reference: Source | None = None,
+        progress: Progress | None = None,
+        noise: Noise | None = None,
+        **fields: Any,
+    ) -> list[MusicOutput]:
+        """Make several takes of one request at once.
+
+        takes: how many, with seeds that count up from the request's (for a retake, its retake
+        seeds), or the seeds themselves. Each take is what `generate` makes with its seeds alone.
+        """
+        self._check_thread()
+        request = (request or GenerationRequest()).replace(**fields)
+        request = request.replace(
+            source=_path_of(source) or request.source,
+            reference=_path_of(reference) or request.reference,
+        )
+        request.validate()
+        each = request.takes(takes)
+        progress = progress or Progress()
+        running = Running(self.components, request, progress)
+        lyrics = {
+            name: self._lyric_ids(getattr(request, name), name, request.language, running.notes)
+            for name in ("lyrics", "source_lyrics")
+        }
+        loaded = None
+        worked_on = _worked_on(request, source, reference)
+        if worked_on is not None:
+            with running.timed("source"):
+                name = "reference" if request.task == "text2music" else "source"
+                autoencoder = self.components.autoencoder
+                loaded = load_source(worked_on, autoencoder, request.sample_rate, name)
+        speaker = mx.zeros((1, self.components.transformer.config.speaker_embedding_dim))
+        draws = noise or SeededNoise(
+            [take.seed or 0 for take in each], [take.retake_seed or 0 for take in each]
+        )
+        made = running.make(lyrics, loaded, draws, len(each), speaker)
+        latents = np.array(made.latents.transpose(0, 3, 1, 2))
+        return [
+            MusicOutput(
+                audio=audio,
+                sample_rate=request.sample_rate,
+                latents=row,
+                request=take if noise is None else request,
+                model=self.name,
+                timings=dict(running.timings),
+                notes=made.notes,
+            )
+            for audio, row, take in zip(made.audio, latents, each, strict=True)
+        ]
+
+    def retake(
+        self, of: MusicOutput | GenerationRequest, *, variance: float = 0.5, **fields: Any
+    ) -> MusicOutput:
+        """Another take of music made before: from its seed's noise, turned by `variance`
+        (0: the same, 1: unrelated) towards that of `retake_seed=`.
+
+        of: an output, or the request that makes it. Other keywords are those of `generate`.
+        """
+        request = of.request if isinstance(of, MusicOutput) else of
+        if request.task not in ("text2music", "retake") or request.reference is not None:
+            raise InvalidRequest("task", "only music made from noise alone can be retaken")
+        changes = {"task": "retake", "retake_variance": variance, "retake_seed": None, **fields}
+        return self.generate(request, **changes)
+
+    def repaint(
+        self, source: Source, *, start: float, end: float, variance: float = 0.5, **fields: Any
+    ) -> MusicOutput:
+        """Redo `source` from `start` to `end` (seconds) and keep the rest.
+
+        Latents outside of the window are the source's, bit for bit; sound outside of it and of
+        a short fade is the original's, sample for sample. The words are those of `fields`, or
+        else the source's own. Other keywords are those of `generate`.
+        """
+        return self.generate(
+            _request_of(source),
+            source=source,
+            **{
+                "task": "repaint",
+                "repaint_start": start,
+                "repaint_end": end,
+                "retake_variance": variance,
+                **fields,
+            },
+        )
+
+    def extend(
+        self, source: Source, *, left: float = 0.0, right: float = 0.0, **fields: Any
+    ) -> MusicOutput:
+        """Add `left` seconds before and `right` seconds after `source`, which is kept.
+
+        Songs may grow past 240 seconds: they are extended in windows. Words and other keywords
+        as for `repaint`.
+        """
+        return self.generate(
+            _request_of(source),
+            source=source,
+            **{
+                "task": "extend",
+                "extend_left": left,
+                "extend_right": right,
+                "retake_variance": 1.0,
+                **fields,
+            },
+        )
+
+    def edit(
+        self,
+        source: Source,
+        *,
+        prompt: str | None = None,
+        lyrics: str | None = None,
+        preset: str | None = None,
+        **fields: Any,
+    ) -> MusicOutput:
+        """Change what `source` sounds like (`prompt`) or sings (`lyrics`), keeping its outline.
+
+        What is left out stays the source's own, which is `source_prompt=` and `source_lyrics=`
+        or else what the source says of itself. preset: a key of `EDIT_PRESETS` for `edit_n_min=`
+        and `edit_n_max=`. Other keywords are those of `generate`.
+        """
+        own = _request_of(source)
+        changes: dict[str, Any] = {
+            "task": "edit",
+            "source_prompt": own.prompt,
+            "source_lyrics": own.lyrics,
+        }
+        if preset is not None:
+            if preset not in EDIT_PRESETS:
+                raise InvalidRequest(
+                    "preset", f'"{preset}" is not one of {", ".join(EDIT_PRESETS)}'
+                )
+            changes["edit_n_min"], changes["edit_n_max"] = EDIT_PRESETS[preset]
+        changes.update(fields)
+        changes["prompt"] = changes["source_prompt"] if prompt is None else prompt
+        changes["lyrics"] = changes["source_lyrics"] if lyrics is None else lyrics
+        return self.generate(own, source=source, **changes)
+
+    def read_lyrics(self, lyrics: str, language: str | None = None) -> list[LyricLine]:
+        """Each line of `lyrics` with its language and token ids.
+
+        Raises `LyricsError` if there is no vocabulary, `InvalidRequest` for an unknown language.
+        """
+        if self._lyric_reader is None:
+            size = self.components.transformer.config.lyric_encoder_vocab_size
+            self._lyric_reader = LyricTokenizer(find_vocabulary(download=self._download), size)
+        return self._lyric_reader.encode_lines(lyrics, language)
+
+    def _lyric_ids(
+        self, lyrics: str, field: str, language: str | None, notes: list[str]
+    ) -> list[int]:
+        if not lyrics.strip():
+            return []
+        lines = self.read_lyrics(lyrics, language)
+        notes.extend(
+            f'this line of the {field} cannot be read and was left out: "{line.text}"'
+            for line in lines
+            if line.skipped
+        )
+        ids = ids_of(lines)
+        if len(ids) > MAX_LYRIC_TOKENS:
+            raise InvalidRequest(
+                field, f"are {len(ids)} tokens long; the model hears {MAX_LYRIC_TOKENS}"
+            )
+        return ids
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise MLXMusicError(
+                "this model was opened on another thread; open and use a model on one thread"
+            )
+
+
+def _path_of(source: Source | None) -> str | None:
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else None
+
+
+def _worked_on(
+    request: GenerationRequest, source: Source | None, reference: Source | None
+) -> Source | None:
+    """What the request's task starts from, or None for new music."""
+    if request.task == "text2music":
+        return reference if reference is not None else request.reference
+    if request.task == "retake":
+        return None
+    given = source if source is not None else request.source
+    if given is None:
+        raise InvalidRequest("source", f"is missing; say what to {request.task}")
+    return given
+
+
+def _request_of(source: Source) -> GenerationRequest:
+    """The words and settings that a source says it was made with, for a task of its own."""
+    if isinstance(source, MusicOutput):
+        own = source.request
+    elif isinstance(source, str | os.PathLike):
+        own = _tagged_request(source)
+    else:
+        own = GenerationRequest()
+    return own.replace(seed=None, retake_seed=None, source=None, reference=None)
+
+
+def _tagged_request(path: str | os.PathLike[str]) -> GenerationRequest:
+    from mlx_music.audio.tags import read_tags
+    from mlx_music.metadata import Description
+
+    tags = read_tags(path)
+    if tags is None:
+        return GenerationRequest()
+    return Description.from_json(tags.request_json, os.fspath(path)).request

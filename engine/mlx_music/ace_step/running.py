@@ -1,0 +1,201 @@
+"""One run from a validated request to outputs: encode, sample, decode."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import mlx.core as mx
+import numpy as np
+import numpy.typing as npt
+
+from mlx_music.ace_step import tasks
+from mlx_music.ace_step.components import Components
+from mlx_music.ace_step.conditioning import (
+    LyricIds,
+    PromptStates,
+    edit_conditions,
+    encode_prompt,
+    text_to_music_conditions,
+)
+from mlx_music.ace_step.sources import FADE_FRAMES, LoadedSource, keep_original, samples_of
+from mlx_music.ace_step.text_encoder import MAX_PROMPT_TOKENS
+from mlx_music.ace_step.transformer import Condition
+from mlx_music.errors import GenerationError, InvalidRequest
+from mlx_music.progress import Progress
+from mlx_music.request import MAX_DURATION, GenerationRequest
+from mlx_music.sampling.noise import Noise
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Takes:
+    """What a run made: latents (takes, 16, frames, 8) and one waveform (2, samples) per take."""
+
+    latents: mx.array
+    audio: list[FloatArray]
+    notes: tuple[str, ...]
+
+
+@dataclass
+class Running:
+    """The state that the stages of one run share."""
+
+    components: Components
+    request: GenerationRequest
+    progress: Progress
+    timings: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.timings[stage] = self.timings.get(stage, 0.0) + time.perf_counter() - start
+
+    def make(
+        self,
+        lyrics: Mapping[str, list[int]],
+        source: LoadedSource | None,
+        noise: Noise,
+        takes: int,
+        speaker: mx.array,
+    ) -> Takes:
+        """Run all stages. lyrics: token ids of the request's `lyrics` and `source_lyrics`."""
+        if (note := self.components.memory_note) is not None:
+            self.notes.append(note)
+        if source is not None:
+            self.notes.extend(source.notes)
+            if self.request.task == "extend" and self.request.extend_right > 0:
+                source = source.whole_frames()
+            self._check_source(source)
+        with self.timed("encode"):
+            self.progress.start("encode", 1)
+            conditions = self._conditions(lyrics["lyrics"], self.request.prompt, speaker)
+            before = {}
+            if self.request.task == "edit":
+                before = self._conditions(
+                    lyrics["source_lyrics"], self.request.source_prompt, speaker
+                )
+            mx.eval([c.states for c in (*conditions.values(), *before.values())])
+            self.progress.step(1)
+        self.components.finished_encoding()
+        with self.timed("sample"):
+            transformer = self.components.transformer
+            run = tasks.Run(transformer, conditions, self.request, noise, takes, self.progress)
+            latents = self._sample(run, source, before)
+        # What sampling cached is of no use to decoding, which needs the room.
+        del run, conditions, before, transformer
+        self.components.finished_sampling()
+        with self.timed("decode"):
+            audio = [self._decode(latents[i : i + 1], source) for i in range(takes)]
+        mx.clear_cache()
+        return Takes(latents, audio, tuple(self.notes))
+
+    def _conditions(
+        self, lyric_ids: list[int], prompt: str, speaker: mx.array
+    ) -> dict[str, Condition]:
+        request, transformer = self.request, self.components.transformer
+        states, lyrics = self._read(prompt), LyricIds.of(lyric_ids)
+        if request.task == "edit":
+            return edit_conditions(transformer, states, lyrics, speaker, guided=request.is_guided)
+        return text_to_music_conditions(
+            transformer,
+            states,
+            lyrics,
+            speaker,
+            weaken_lyrics=request.use_erg_lyric,
+            weaken_transformer=request.use_erg_diffusion,
+            guided=request.is_guided,
+            double=request.is_doubly_guided,
+        )
+
+    def _read(self, prompt: str) -> PromptStates:
+        tokenizer = self.components.prompt_tokenizer
+        length = tokenizer.length(prompt)
+        if length > MAX_PROMPT_TOKENS:
+            self.notes.append(
+                f"the prompt is {length} tokens long; the model hears the first {MAX_PROMPT_TOKENS}"
+            )
+        weaken = self.request.is_guided and self.request.use_erg_tag
+        return encode_prompt(prompt, tokenizer, self.components.text_encoder, weaken=weaken)
+
+    def _sample(
+        self, run: tasks.Run, source: LoadedSource | None, before: Mapping[str, Condition]
+    ) -> mx.array:
+        task = self.request.task
+        if source is None:
+            return tasks.retake(run) if task == "retake" else tasks.text_to_music(run)
+        if task == "repaint":
+            return tasks.repaint(run, source.latents, _repainted_frames(self.request, source))
+        if task == "extend":
+            return tasks.extend(run, source.latents)
+        if task == "edit":
+            return tasks.edit(run, source.latents, before)
+        return tasks.audio_to_audio(run, source.latents)
+
+    def _check_source(self, source: LoadedSource) -> None:
+        """What can only be checked once the source's length is known."""
+        request, frames = self.request, source.latents.shape[2]
+        if request.task == "repaint":
+            if request.repaint_start >= source.duration or request.repaint_end > source.duration:
+                outside = (
+                    "repaint_start" if request.repaint_start >= source.duration else "repaint_end"
+                )
+                raise InvalidRequest(
+                    outside,
+                    f"{getattr(request, outside):g} seconds is outside of the source, "
+                    f"which lasts {source.duration:.2f} seconds",
+                )
+            window = _repainted_frames(request, source)
+            if not window:
+                raise InvalidRequest(
+                    "repaint_end", "is so near to the start that it holds no latent frame (0.09 s)"
+                )
+            if len(window) > tasks.MAX_FRAMES:
+                raise InvalidRequest(
+                    "repaint_end", f"is over {MAX_DURATION:g} seconds after the start"
+                )
+        elif request.task != "extend" and frames > tasks.MAX_FRAMES:
+            name = "source" if request.task == "edit" else "reference"
+            raise InvalidRequest(
+                name,
+                f"lasts {source.duration:.1f} seconds; the model attends to {MAX_DURATION:g}",
+            )
+
+    def _decode(self, latents: mx.array, source: LoadedSource | None) -> FloatArray:
+        request = self.request
+        wave = self.components.autoencoder.decode(latents, request.sample_rate, self.progress)
+        if not np.isfinite(wave).all():
+            raise GenerationError(
+                "the audio is not finite after decoding; try a lower guidance_scale or "
+                'dtype="float32"'
+            )
+        if source is None or request.task not in ("repaint", "extend"):
+            return wave
+        fade = samples_of(FADE_FRAMES, request.sample_rate)
+        if request.task == "repaint":
+            wave = wave[:, : source.audio.shape[1]]
+            window = _repainted_frames(request, source)
+            start, stop = (samples_of(f, request.sample_rate) for f in (window.start, window.stop))
+            kept = [range(start), range(stop, wave.shape[1])]
+            return keep_original(wave, source.audio, 0, kept, fade)
+        left = tasks.frames_of(request.extend_left)
+        inside = left + source.latents.shape[2]
+        offset, end = (samples_of(f, request.sample_rate) for f in (left, inside))
+        end = min(end, wave.shape[1])
+        return keep_original(wave, source.audio, offset, [range(offset, end)], fade)
+
+
+def _repainted_frames(request: GenerationRequest, source: LoadedSource) -> range:
+    """The latent frames that a repaint redoes.
+
+    A window up to the end of the sound takes the last frame along, which is seldom full.
+    """
+    stop = tasks.frames_of(request.repaint_end)
+    if request.repaint_end > source.duration - 1e-3:
+        stop = source.latents.shape[2]
+    return range(tasks.frames_of(request.repaint_start), stop)

@@ -1,0 +1,145 @@
+"""Music that a task works on: files, arrays and earlier outputs, and the way back into them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import numpy.typing as npt
+
+from mlx_music.ace_step.autoencoder import MusicAutoencoder
+from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
+from mlx_music.audio.files import as_stereo, read_audio
+from mlx_music.audio.resample import resample
+from mlx_music.errors import AudioError
+from mlx_music.output import MusicOutput
+from mlx_music.request import MAX_SOURCE_DURATION
+
+FloatArray = npt.NDArray[np.float32]
+
+#: What a task accepts as a source: a file, samples with their rate, or an earlier output.
+Source = str | os.PathLike[str] | tuple[npt.NDArray[Any], int] | MusicOutput
+
+MIN_SOURCE_DURATION = 1.0
+
+#: Latent frames behind an edge over which decoded sound fades into the original: long enough
+#: to hide that a decoder never gives quite the original back, short enough not to smear a beat.
+FADE_FRAMES = 2
+
+#: Below this rate a source lacks treble that the model will miss.
+_FULL_RATE = 32_000
+
+
+@dataclass(frozen=True)
+class LoadedSource:
+    """A source ready to be worked on.
+
+    latents: (1, 16, frames, 8). audio: the original, (2, samples) at `sample_rate`, which is
+    the rate of the output. notes: what was done to it that a person should know.
+    """
+
+    latents: mx.array
+    audio: FloatArray
+    sample_rate: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def duration(self) -> float:
+        return self.audio.shape[1] / self.sample_rate
+
+    def whole_frames(self) -> LoadedSource:
+        """Without a last frame that only part of the sound fills.
+
+        The rest of that frame is silence that encoding added, and new music must not be made
+        to follow silence that is not in the song.
+        """
+        per_second = SAMPLE_RATE / SAMPLES_PER_LATENT
+        frames = min(int(self.duration * per_second + 1e-6), self.latents.shape[2])
+        audio = self.audio[:, : samples_of(frames, self.sample_rate)]
+        return replace(self, latents=self.latents[:, :, :frames], audio=audio)
+
+
+def load_source(
+    source: Source, autoencoder: MusicAutoencoder, sample_rate: int, field: str
+) -> LoadedSource:
+    """Read `source` and encode it, unless it carries its latents.
+
+    Raises `AudioError`, naming the file (or `field`), for what cannot be read, is silent, or is
+    too short or too long.
+    """
+    if isinstance(source, MusicOutput):
+        latents = mx.array(source.latents)[None].transpose(0, 2, 3, 1)
+        audio = resample(source.audio, source.sample_rate, sample_rate)
+        return LoadedSource(latents, audio, sample_rate)
+    if isinstance(source, tuple):
+        name, (samples, rate) = field, source
+        audio = np.atleast_2d(np.asarray(samples, dtype=np.float32))
+        if audio.ndim != 2 or audio.shape[0] > audio.shape[1]:
+            raise AudioError(f"{name}: an array must be (channels, samples), not {audio.shape}")
+        _check_length(name, audio.shape[1] / rate)
+    elif isinstance(source, str | os.PathLike):
+        name = str(Path(source))
+        audio, rate = read_audio(source, max_seconds=MAX_SOURCE_DURATION)
+        _check_length(name, audio.shape[1] / rate)
+    else:
+        raise AudioError(
+            f"{field}: give a file, (samples, sample rate) or an output, "
+            f"not {type(source).__name__}"
+        )
+    if not np.isfinite(audio).all():
+        raise AudioError(f"{name}: holds samples that are not numbers")
+    if not np.any(np.abs(audio) > 1e-5):
+        raise AudioError(f"{name}: is silent")
+    notes = []
+    if audio.shape[0] == 1:
+        notes.append(f"{name} is mono; both channels were made the same")
+    if rate < _FULL_RATE:
+        notes.append(f"{name} has a sample rate of {rate} Hz, so its treble is missing")
+    stereo = as_stereo(audio)
+    latents = autoencoder.encode(stereo, rate)
+    return LoadedSource(latents, resample(stereo, rate, sample_rate), sample_rate, tuple(notes))
+
+
+def _check_length(name: str, seconds: float) -> None:
+    if not MIN_SOURCE_DURATION <= seconds <= MAX_SOURCE_DURATION:
+        raise AudioError(
+            f"{name}: lasts {seconds:.1f} seconds; a source must last "
+            f"{MIN_SOURCE_DURATION:g} to {MAX_SOURCE_DURATION:g} seconds"
+        )
+
+
+def samples_of(frames: int, sample_rate: int) -> int:
+    """Audio samples at `sample_rate` that stand for so many latent frames."""
+    return round(frames * SAMPLES_PER_LATENT * sample_rate / SAMPLE_RATE)
+
+
+def keep_original(
+    decoded: FloatArray, original: FloatArray, offset: int, kept: list[range], fade: int
+) -> FloatArray:
+    """`decoded` (2, samples) with the original put back where latents were kept.
+
+    The original starts at sample `offset` of the decoded sound. Each range of `kept` is in
+    samples of the decoded sound; within it, the `fade` samples next to an edge are crossfaded
+    and all others are the original's, sample for sample. An edge at an end of the decoded
+    sound needs no fade.
+    """
+    result = decoded.copy()
+    for part in kept:
+        start, stop = max(part.start, offset), min(part.stop, offset + original.shape[1])
+        if stop <= start:
+            continue
+        weight = np.ones(stop - start, dtype=np.float32)
+        ramp = np.linspace(0.0, 1.0, min(fade, stop - start) + 2, dtype=np.float32)[1:-1]
+        if part.start > 0:
+            weight[: len(ramp)] = np.minimum(weight[: len(ramp)], ramp)
+        if part.stop < decoded.shape[1]:
+            weight[-len(ramp) :] = np.minimum(weight[-len(ramp) :], ramp[::-1])
+        piece = original[:, start - offset : stop - offset]
+        mixed = weight * piece + (1.0 - weight) * result[:, start:stop]
+        # Where the weight is one, take the samples themselves and not a product with them.
+        result[:, start:stop] = np.where(weight == 1.0, piece, mixed)
+    return result

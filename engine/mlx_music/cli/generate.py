@@ -1,0 +1,53 @@
+"""`mlx-music generate`: music from a prompt and lyrics."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlx_music.cli.command import Command
+from mlx_music.cli.making import add_making_flags, make_music
+from mlx_music.cli.model_flags import add_model_flags
+from mlx_music.cli.request_flags import (
+    REQUEST_GROUPS,
+    add_request_flags,
+    read_request,
+    read_settings,
+)
+
+_EPILOG = """\
+examples:
+  an instrumental of half a minute
+    mlx-music generate --prompt "warm lo-fi hip hop, 80 bpm" --duration 30 --output lofi.wav
+  a song, its words from a file with a line each and tags such as [verse], [chorus], [bridge]
+    mlx-music generate --prompt "piano ballad, female vocal" --lyrics @words.txt -o ballad.flac
+  four takes, faster and rougher, to choose from
+    mlx-music generate --prompt "surf rock" --steps 27 --takes 4 --output surf.wav
+  the third of them again, with more steps
+    mlx-music generate --from surf-3.wav --steps 100 --output surf-final.wav
+  for scripts
+    mlx-music generate --prompt "rain on a tin roof" --json --quiet
+"""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_request_flags(parser, REQUEST_GROUPS[:1])
+    add_making_flags(parser)
+    add_request_flags(parser, REQUEST_GROUPS[1:])
+    add_model_flags(parser)
+
+
+def _run(args: argparse.Namespace) -> int:
+    settings = read_settings(args)
+    return make_music(args, read_request(args, settings), settings)
+
+
+COMMAND = Command(
+    name="generate",
+    summary="make music from a prompt and lyrics",
+    usage="--prompt TEXT [--lyrics TEXT] [--duration X] [--output FILE] [options]",
+    description="Make music from a prompt and lyrics, and write it to an audio file. The file"
+    " keeps\nall its settings: `mlx-music info FILE` shows them, `--from FILE` uses them again.",
+    epilog=_EPILOG,
+    add_arguments=_add_arguments,
+    run=_run,
+)

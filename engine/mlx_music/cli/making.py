@@ -1,0 +1,68 @@
+"""What all commands that make sound have in common: their flags, and the run itself."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING
+
+from mlx_music.cli.command import OK
+from mlx_music.cli.interrupts import stoppable
+from mlx_music.cli.model_flags import open_model
+from mlx_music.cli.output_flags import OutputPlan, Take, add_output_flags, plan_outputs
+from mlx_music.cli.progress_display import progress_display
+from mlx_music.cli.report import Report, add_report_flags
+from mlx_music.cli.request_flags import add_from_flag
+from mlx_music.progress import Progress
+from mlx_music.request import GenerationRequest
+
+if TYPE_CHECKING:
+    from mlx_music.ace_step.pipeline import ACEStep
+    from mlx_music.metadata import Description
+
+
+def add_making_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the group "Output": files, takes, `--from`, `--json`, `--quiet`."""
+    group = parser.add_argument_group("Output")
+    add_output_flags(group)
+    add_from_flag(group)
+    add_report_flags(group)
+
+
+def make_music(
+    args: argparse.Namespace, request: GenerationRequest, settings: Description | None
+) -> int:
+    """Make every take of `request` and write it; the exit code.
+
+    The files are checked before the model is opened, and a signal ends the run clean. `settings`
+    are those of `--from`.
+    """
+    plan = plan_outputs(args, request)
+    report = Report(as_json=args.json, quiet=args.quiet)
+    with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
+        started = time.perf_counter()
+        model = open_model(args, progress)
+        report.timings["load"] = time.perf_counter() - started
+        if settings is not None:
+            report.compare(settings, args.settings_file, model.name)
+        # One after another: each is on the disk as soon as it is made, memory does not grow with
+        # their number, and every file is bit for bit what its seed alone gives.
+        for number, take in enumerate(plan.takes, start=1):
+            report.begin(number, len(plan.takes))
+            _make_take(model, request, take, plan, report, progress)
+    report.finish()
+    return OK
+
+
+def _make_take(
+    model: ACEStep,
+    request: GenerationRequest,
+    take: Take,
+    plan: OutputPlan,
+    report: Report,
+    progress: Progress,
+) -> None:
+    (output,) = model.generate_batch(request, takes=[take.seed], progress=progress)
+    progress.check()
+    path = output.save(plan.path_of(take), bit_depth=plan.bit_depth, overwrite=plan.overwrite)
+    report.add(path, take.seed, output)

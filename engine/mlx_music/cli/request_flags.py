@@ -1,0 +1,241 @@
+"""Every field of a request as a flag, made from the dataclass; and the request from the flags."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mlx_music.cli.text import STDIN, read_text
+from mlx_music.errors import InvalidRequest
+from mlx_music.request import GenerationRequest, check_field, limit_of
+
+if TYPE_CHECKING:
+    from mlx_music.metadata import Description
+
+_FIELDS = {spec.name: spec for spec in dataclasses.fields(GenerationRequest)}
+
+#: The headings of the fields, in the order in which the request has them.
+REQUEST_GROUPS = tuple(dict.fromkeys(limit_of(name).group for name in _FIELDS))
+
+_ALIASES = {
+    "prompt": ("-p",),
+    "lyrics": ("-l",),
+    "duration": ("-d",),
+    "num_inference_steps": ("--steps",),
+}
+_METAVARS = {
+    "str": "TEXT",
+    "str | None": "TEXT",
+    "int": "N",
+    "int | None": "N",
+    "float": "X",
+    "tuple[int, ...]": "N,N,...",
+}
+
+#: Fields whose text may be a file or standard input.
+_READABLE = ("prompt", "lyrics", "source_prompt", "source_lyrics")
+
+#: How to say on the command line that a field shall have no value, also against `--from`.
+_NOTHING = {"seed": "random", "retake_seed": "random", "language": "auto"}
+
+#: Where a request's fields stand among the parsed arguments, safe from other flags' names.
+_DEST = "request."
+
+
+def flag_of(field: str) -> str:
+    """The flag of a field: "--guidance-scale" for "guidance_scale"."""
+    return f"--{field.replace('_', '-')}"
+
+
+def add_request_flags(
+    parser: argparse.ArgumentParser,
+    groups: Sequence[str] = REQUEST_GROUPS,
+    *,
+    skip: Collection[str] = (),
+) -> None:
+    """Add the flags of the fields in `groups`, under these headings, without those in `skip`."""
+    for title in groups:
+        group = parser.add_argument_group(title)
+        for name in _FIELDS:
+            if limit_of(name).group == title and name not in skip:
+                _add_flag(group, name)
+
+
+def add_from_flag(parser: argparse._ActionsContainer) -> None:
+    """Add `--from FILE`."""
+    parser.add_argument(
+        "--from",
+        dest="settings_file",
+        metavar="FILE",
+        help="take every setting that is not given here from FILE: an audio file made by MLX"
+        " Music, its settings as .json, or the reference's *_input_params.json",
+    )
+
+
+def read_settings(args: argparse.Namespace) -> Description | None:
+    """What the file of `--from` says, if there is one.
+
+    Raises `MLXMusicError` for a file without settings.
+    """
+    if args.settings_file is None:
+        return None
+    from mlx_music.metadata import read_description
+
+    return read_description(os.path.expanduser(args.settings_file))
+
+
+def read_request(
+    args: argparse.Namespace, settings: Description | None = None, **fixed: Any
+) -> GenerationRequest:
+    """The request of a command line: its flags, over `settings`, over the defaults.
+
+    `fixed` are fields that the command itself decides. Raises `InvalidRequest`, for `in_flags`.
+    """
+    base = GenerationRequest() if settings is None else settings.request
+    request = base.replace(**{**_given_fields(args), **fixed})
+    request.validate()
+    return request
+
+
+def typed_flags(args: argparse.Namespace | None) -> dict[str, str]:
+    """The fields that were given by a flag, with the flag as it was typed."""
+    flags: dict[str, str] = getattr(args, "typed_flags", {})
+    return flags
+
+
+def in_flags(error: InvalidRequest, args: argparse.Namespace | None) -> str:
+    """`error` in one line that names the flag as it was typed, or the file of `--from`."""
+    problem = str(error).removeprefix(f"{error.field}: ")
+    typed = typed_flags(args)
+    settings_file = getattr(args, "settings_file", None)
+    if settings_file is not None and error.field not in typed:
+        return f"{settings_file}: {error.field} {problem}"
+    return f"{typed.get(error.field, flag_of(error.field))}: {problem}"
+
+
+def _add_flag(group: argparse._ArgumentGroup, name: str) -> None:
+    spec, limit = _FIELDS[name], limit_of(name)
+    flags = (*_ALIASES.get(name, ()), flag_of(name))
+    kind = str(spec.type)
+    common: dict[str, Any] = {
+        "dest": _DEST + name,
+        "default": argparse.SUPPRESS,
+        "help": _help(name).replace("%", "%%"),
+    }
+    if kind == "bool":
+        group.add_argument(*flags, action=argparse.BooleanOptionalAction, **common)
+        return
+    metavar = "FILE" if name in ("source", "reference") else _METAVARS[kind]
+    if limit.choices:
+        metavar = "{" + ",".join(limit.choices) + "}" if len(limit.choices) < 8 else "NAME"
+    group.add_argument(*flags, action=_Typed, metavar=metavar, **common)
+
+
+def _help(name: str) -> str:
+    limit, default = limit_of(name), _FIELDS[name].default
+    facts = []
+    if name in _READABLE:
+        facts.append("@file.txt reads a file, - standard input")
+    if limit.range and not 0 < len(limit.choices) < 8:
+        facts.append(limit.range)
+    if name in _NOTHING:
+        facts.append(f"default {_NOTHING[name]}")
+    elif isinstance(default, bool):
+        facts.append(f"default {'on' if default else 'off'}")
+    elif default not in ("", (), None):
+        facts.append(f"default {default:g}" if isinstance(default, float) else f"default {default}")
+    return f"{limit.help} ({'; '.join(facts)})" if facts else limit.help
+
+
+class _Typed(argparse.Action):
+    """Keeps the text of a field, and under which of its names the flag was typed."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        field = self.dest.removeprefix(_DEST)
+        namespace.typed_flags = typed_flags(namespace) | {field: option_string or flag_of(field)}
+
+
+def _given_fields(args: argparse.Namespace) -> dict[str, Any]:
+    texts = {
+        dest.removeprefix(_DEST): value
+        for dest, value in vars(args).items()
+        if dest.startswith(_DEST)
+    }
+    _check_one_stdin(texts)
+    return {
+        name: value if isinstance(value, bool) else _value(name, value)
+        for name, value in texts.items()
+    }
+
+
+def _check_one_stdin(texts: dict[str, Any]) -> None:
+    from_stdin = [name for name in _READABLE if texts.get(name) == STDIN]
+    if len(from_stdin) > 1:
+        raise InvalidRequest(
+            from_stdin[1], f"- (standard input) is taken by {flag_of(from_stdin[0])} already"
+        )
+
+
+def _value(name: str, text: str) -> Any:
+    """The value of a field from its text, checked against its limits."""
+    if text == _NOTHING.get(name):
+        return None
+    kind = str(_FIELDS[name].type)
+    try:
+        value = read_text(text) if name in _READABLE else _READERS[kind](text)
+    except ValueError as error:
+        if name in _READABLE:
+            raise InvalidRequest(name, str(error)) from error
+        required = limit_of(name).range
+        words = f"{_WORDS[kind]}; it must be {required}" if required else _WORDS[kind]
+        raise InvalidRequest(name, f'"{text}" is not {words}') from error
+    check_field(name, value)
+    return value
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """The numbers of "1,2,3"; none of "". Raises `ValueError`."""
+    return tuple(int(part) for part in text.split(",")) if text.strip() else ()
+
+
+def _plain(text: str) -> str:
+    return text
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "str": _plain,
+    "str | None": _plain,
+    "int": int,
+    "int | None": int,
+    "float": float,
+    "tuple[int, ...]": whole_numbers,
+}
+_WORDS = {
+    "int": "a whole number",
+    "int | None": "a whole number",
+    "float": "a number",
+    "tuple[int, ...]": "a list of whole numbers such as 1,2,3",
+}
+
+
+def fields_by_group() -> dict[str, list[str]]:
+    """The names of a request's fields under their headings, for showing."""
+    return {
+        title: [name for name in _FIELDS if limit_of(name).group == title]
+        for title in REQUEST_GROUPS
+    }
+
+
+def is_default(name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a field has its default value in what `GenerationRequest.to_dict` gave."""
+    return bool(values[name] == GenerationRequest().to_dict()[name])

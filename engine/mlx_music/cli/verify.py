@@ -1,0 +1,72 @@
+"""`mlx-music verify`: check the files of a model."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from mlx_music.cli.command import FAILED, OK, Command
+from mlx_music.cli.interrupts import stoppable
+from mlx_music.cli.model_flags import add_model_argument, locate_checkpoint
+from mlx_music.cli.progress_display import progress_display
+from mlx_music.cli.text import one_line, size_in_words
+from mlx_music.progress import ByteProgress
+
+if TYPE_CHECKING:
+    from mlx_music.weights.verify import FileCheck
+
+_EPILOG = """\
+Every file is checked for being whole, and compared with the hub's checksum where that is known
+(models in the hub cache). Exit code 1 if a file is missing or damaged; `mlx-music download`
+fetches it again.
+
+examples:
+  mlx-music verify
+  mlx-music verify ./my-checkpoint
+"""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_argument(parser)
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="show no progress, and only files that are bad"
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    from mlx_music.ace_step.components import REQUIRED_FILES
+    from mlx_music.weights.verify import verify_checkpoint
+
+    folder = locate_checkpoint(args.model, args.revision)
+    with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
+        report = verify_checkpoint(
+            folder, required=REQUIRED_FILES, progress=ByteProgress(progress, "verify")
+        )
+    for check in report.files:
+        if not (check.ok and args.quiet):
+            print(_line(check))
+    bad = sum(not check.ok for check in report.files)
+    if bad:
+        print(f"{folder}: {bad} of {len(report.files)} files are missing or damaged")
+        return FAILED
+    if not args.quiet:
+        print(f"{folder}: {len(report.files)} files, {size_in_words(report.nbytes)}, all well")
+    return OK
+
+
+def _line(check: FileCheck) -> str:
+    if check.problem is not None:
+        return f"BAD   {check.name}: {one_line(check.problem)}"
+    how = "checksum equal" if check.digest_compared else "whole"
+    return f"ok    {check.name} ({size_in_words(check.nbytes)}, {how})"
+
+
+COMMAND = Command(
+    name="verify",
+    summary="check the files of a model",
+    usage="[MODEL] [options]",
+    description="Check every file of an installed model.",
+    epilog=_EPILOG,
+    add_arguments=_add_arguments,
+    run=_run,
+)

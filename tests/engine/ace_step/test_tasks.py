@@ -1,0 +1,249 @@
+"""The tasks keep what they promise to keep, for windows drawn at random."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from mlx_music import ACEStep, AudioError, GenerationRequest, InvalidRequest, MusicOutput
+from mlx_music.ace_step import tasks
+from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
+from tests.doubles import SilentComponents
+from tests.parity.conftest import relative_error
+
+PROMPT = "funk, slap bass"
+FRAME = SAMPLES_PER_LATENT / SAMPLE_RATE
+QUICK = {"num_inference_steps": 3, "sample_rate": SAMPLE_RATE}
+
+
+@pytest.fixture(scope="module")
+def model(checkpoint: Path) -> ACEStep:
+    return ACEStep(SilentComponents(checkpoint, mx.float32), "synthetic")
+
+
+def song(frames: int, seed: int = 0) -> MusicOutput:
+    random = np.random.default_rng(seed)
+    samples = frames * SAMPLES_PER_LATENT
+    return MusicOutput(
+        audio=random.uniform(-0.5, 0.5, (2, samples)).astype(np.float32),
+        sample_rate=SAMPLE_RATE,
+        latents=random.standard_normal((8, 16, frames)).astype(np.float32),
+        request=GenerationRequest(prompt=PROMPT),
+        model="synthetic",
+    )
+
+
+def windows(count: int, frames: int) -> list[tuple[int, int]]:
+    random = np.random.default_rng(count)
+    edges = [sorted(random.choice(frames + 1, 2, replace=False).tolist()) for _ in range(count)]
+    return [(start, stop) for start, stop in edges]
+
+
+@pytest.mark.parametrize("window", [*windows(6, 30), (0, 30), (0, 1), (29, 30)])
+@pytest.mark.parametrize("scheduler", ["euler", "pingpong"])
+def test_repaint_keeps_what_is_outside(
+    model: ACEStep, window: tuple[int, int], scheduler: str
+) -> None:
+    source, (start, stop) = song(30), window
+    output = model.repaint(
+        source,
+        start=(start + 0.01) * FRAME,
+        end=min((stop + 0.01) * FRAME, source.duration),
+        variance=0.7,
+        scheduler=scheduler,
+        **QUICK,
+    )
+    inside = np.zeros(30, dtype=bool)
+    inside[start:stop] = True
+    np.testing.assert_array_equal(output.latents[..., ~inside], source.latents[..., ~inside])
+    changed = (output.latents != source.latents).all(axis=(0, 1))
+    assert changed[inside].all()
+
+    # In sound, all but a short fade outside of the window is the original.
+    assert output.audio.shape == source.audio.shape
+    kept = np.repeat(~inside, SAMPLES_PER_LATENT)
+    near = np.zeros_like(kept)
+    for edge in (start, stop):
+        if 0 < edge < 30:
+            at = edge * SAMPLES_PER_LATENT
+            near[max(0, at - 2 * SAMPLES_PER_LATENT) : at + 2 * SAMPLES_PER_LATENT] = True
+    same = kept & ~near
+    np.testing.assert_array_equal(output.audio[:, same], source.audio[:, same])
+    assert not output.audio[:, ~kept].any()  # what was decoded, which is silence here
+
+
+def test_repaint_without_variance_changes_nothing(model: ACEStep) -> None:
+    source = song(20)
+    output = model.repaint(source, start=0.5, end=1.0, variance=0.0, **QUICK)
+    np.testing.assert_array_equal(output.latents, source.latents)
+
+
+@pytest.mark.parametrize(("left", "right"), [(3, 0), (0, 5), (4, 7), (25, 30)])
+def test_extend_keeps_the_song(model: ACEStep, left: int, right: int) -> None:
+    source = song(20)
+    output = model.extend(
+        source, left=(left + 0.01) * FRAME * (left > 0), right=(right + 0.01) * FRAME, **QUICK
+    )
+    assert output.latents.shape[2] == left + 20 + right
+    np.testing.assert_array_equal(output.latents[..., left : left + 20], source.latents)
+    new = np.delete(output.latents, range(left, left + 20), axis=2)
+    assert np.isfinite(new).all()
+    assert (new != 0).all()
+    start = left * SAMPLES_PER_LATENT + 2 * SAMPLES_PER_LATENT * (left > 0)
+    stop = (left + 20) * SAMPLES_PER_LATENT - 2 * SAMPLES_PER_LATENT * (right > 0)
+    offset = left * SAMPLES_PER_LATENT
+    np.testing.assert_array_equal(
+        output.audio[:, start:stop], source.audio[:, start - offset : stop - offset]
+    )
+
+
+@pytest.mark.parametrize(("left", "right"), [(0, 12), (9, 0), (15, 5)])
+def test_a_song_longer_than_the_model_attends_to_grows_in_windows(
+    model: ACEStep, monkeypatch: pytest.MonkeyPatch, left: int, right: int
+) -> None:
+    monkeypatch.setattr(tasks, "MAX_FRAMES", 16)
+    seen: list[int] = []
+    decode = type(model.components.transformer).decode
+
+    def watched(self: object, latents: mx.array, *rest: object) -> mx.array:
+        seen.append(latents.shape[2])
+        return decode(self, latents, *rest)
+
+    monkeypatch.setattr(type(model.components.transformer), "decode", watched)
+    source = song(20)
+    output = model.extend(
+        source, left=(left + 0.01) * FRAME * (left > 0), right=(right + 0.01) * FRAME, **QUICK
+    )
+    assert max(seen) <= 16
+    assert output.latents.shape[2] == left + 20 + right
+    np.testing.assert_array_equal(output.latents[..., left : left + 20], source.latents)
+    assert (np.delete(output.latents, range(left, left + 20), axis=2) != 0).all()
+
+
+def test_repaint_of_a_long_song_sees_a_window(
+    model: ACEStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "MAX_FRAMES", 16)
+    source = song(40)
+    output = model.repaint(source, start=30.5 * FRAME, end=36.5 * FRAME, variance=1.0, **QUICK)
+    np.testing.assert_array_equal(output.latents[..., :30], source.latents[..., :30])
+    np.testing.assert_array_equal(output.latents[..., 36:], source.latents[..., 36:])
+    assert (output.latents[..., 30:36] != source.latents[..., 30:36]).all()
+    with pytest.raises(InvalidRequest, match="repaint_end"):
+        model.repaint(source, start=0.0, end=30 * FRAME, **QUICK)
+
+
+def test_a_retake_turns_from_its_original(model: ACEStep) -> None:
+    original = model.generate(prompt=PROMPT, duration=2.0, seed=3, **QUICK)
+    same = model.retake(original, variance=0.0)
+    near = model.retake(original, variance=0.1, retake_seed=5)
+    far = model.retake(original, variance=1.0, retake_seed=5)
+    np.testing.assert_array_equal(same.latents, original.latents)
+    errors = [relative_error(take.latents, original.latents) for take in (near, far)]
+    assert 0 < errors[0] < errors[1]
+    assert near.request.seed == 3
+    assert near.request.retake_seed == 5
+    again = model.generate(near.request)
+    np.testing.assert_array_equal(again.latents, near.latents)
+    takes = model.generate_batch(near.request, takes=2)
+    assert [(t.request.seed, t.request.retake_seed) for t in takes] == [(3, 5), (3, 6)]
+
+
+def test_only_new_music_is_retaken(model: ACEStep) -> None:
+    edited = GenerationRequest(prompt=PROMPT, task="edit", source_prompt="x", seed=1)
+    with pytest.raises(InvalidRequest, match="noise alone"):
+        model.retake(edited)
+    with pytest.raises(InvalidRequest, match="seed: is missing"):
+        model.retake(GenerationRequest(prompt=PROMPT))
+
+
+def test_reference_strength(model: ACEStep) -> None:
+    source = song(16)
+    fields = {**QUICK, "prompt": PROMPT, "seed": 1, "num_inference_steps": 8}
+    same = model.generate(reference=source, reference_strength=1.0, **fields)
+    np.testing.assert_array_equal(same.latents, source.latents)
+    strengths = (0.99, 0.5)
+    errors = [
+        relative_error(
+            model.generate(reference=source, reference_strength=s, **fields).latents,
+            source.latents,
+        )
+        for s in strengths
+    ]
+    assert errors == sorted(errors)
+    assert errors[0] > 0
+
+
+@pytest.mark.parametrize("scheduler", ["euler", "heun", "pingpong"])
+def test_an_edit_in_a_batch_equals_its_seed_alone(model: ACEStep, scheduler: str) -> None:
+    source = song(16)
+    request = GenerationRequest(
+        prompt="calm piano",
+        source_prompt=PROMPT,
+        task="edit",
+        scheduler=scheduler,
+        edit_n_min=0.25,
+        edit_n_max=0.75,
+        **{**QUICK, "num_inference_steps": 4},
+    )
+    takes = model.generate_batch(request, takes=[1, 2], source=source)
+    assert relative_error(takes[0].latents, takes[1].latents) > 1e-3
+    alone = model.generate(request, seed=2, source=source)
+    assert relative_error(takes[1].latents, alone.latents) < 1e-5
+
+
+def test_edit_presets_and_words(model: ACEStep) -> None:
+    source = song(16)
+    output = model.edit(source, prompt="calm piano", preset="remix", **QUICK)
+    assert (output.request.edit_n_min, output.request.edit_n_max) == (0.2, 0.4)
+    assert output.request.source_prompt == PROMPT
+    assert output.request.prompt == "calm piano"
+    with pytest.raises(InvalidRequest, match="preset"):
+        model.edit(source, prompt="calm piano", preset="lyrics")
+
+
+def test_an_unchanged_edit_in_the_window_alone_gives_the_source_back(model: ACEStep) -> None:
+    source = song(16)
+    output = model.edit(source, edit_n_min=0.0, edit_n_max=1.0, guidance_scale=1.0, **QUICK)
+    assert relative_error(output.latents, source.latents) < 1e-5
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("start", "end", "field"),
+        [(1.0, 1.0, "repaint_end"), (2.0, 1.0, "repaint_end"), (1.0, 9.0, "repaint_end"),
+         (8.0, 9.0, "repaint_start"), (-1.0, 1.0, "repaint_start"), (0.5, 0.501, "repaint_end")],
+    )  # fmt: skip
+    def test_windows(self, model: ACEStep, start: float, end: float, field: str) -> None:
+        with pytest.raises(InvalidRequest, match=f"^{field}: "):
+            model.repaint(song(20), start=start, end=end, **QUICK)
+
+    def test_nothing_to_add(self, model: ACEStep) -> None:
+        with pytest.raises(InvalidRequest, match="extend_right"):
+            model.extend(song(16), **QUICK)
+
+    def test_no_source(self, model: ACEStep) -> None:
+        with pytest.raises(InvalidRequest, match="source: is missing"):
+            model.generate(prompt=PROMPT, task="extend", extend_right=1.0, num_inference_steps=1)
+
+    @pytest.mark.parametrize(
+        ("samples", "rate", "problem"),
+        [
+            (np.zeros((2, 88_200)), 44_100, "silent"),
+            (np.ones((2, 4_000)), 44_100, "lasts 0.1 seconds"),
+            (np.ones((1, 8_000 * 3600)), 8_000, "lasts 3600.0 seconds"),
+            (np.full((2, 88_200), np.nan), 44_100, "not numbers"),
+            (np.ones((88_200, 2)), 44_100, "must be"),
+            (np.ones((6, 88_200)), 44_100, "neither mono nor stereo"),
+        ],
+    )
+    def test_arrays(self, model: ACEStep, samples: np.ndarray, rate: int, problem: str) -> None:
+        with pytest.raises(AudioError, match=problem):
+            model.repaint((samples, rate), start=0.0, end=1.0, prompt=PROMPT, **QUICK)
+
+    def test_words_are_needed_where_the_source_has_none(self, model: ACEStep) -> None:
+        with pytest.raises(InvalidRequest, match=r"^prompt: "):
+            model.extend((np.ones((2, 88_200)), 44_100), right=1.0, **QUICK)
