@@ -7,17 +7,23 @@ this request, written by `to_dict` and read by `from_dict`.
 from __future__ import annotations
 
 import dataclasses
-import math
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mlx_music.errors import InvalidRequest
+from mlx_music.limits import Limit, check_type, check_value, limited
 from mlx_music.text.languages import LANGUAGES
 
 SCHEDULERS = ("euler", "heun", "pingpong")
 CFG_TYPES = ("apg", "cfg", "cfg_star")
+
+#: The heading of the fields that only matter where there is a source.
+WORKING_GROUP = "Working on a source"
+
+#: For an edit: what part of the steps to leave out, and after what part to sample freely.
+EDIT_PRESETS = {"only_lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
 
 #: What a request can ask for: new music, or work on something that exists.
 TASKS = ("text2music", "retake", "repaint", "extend", "edit")
@@ -26,38 +32,12 @@ TASKS = ("text2music", "retake", "repaint", "extend", "edit")
 MAX_LYRIC_TOKENS = 4096
 MAX_SEED = 2**32 - 1
 
+#: Weights of an adapter: 0 is without it, 1 as it was trained, negative away from it.
+MIN_LORA_WEIGHT, MAX_LORA_WEIGHT = -3.0, 3.0
+
 #: Seconds that the model attends to at once, and that a source may last.
 MAX_DURATION = 240.0
 MAX_SOURCE_DURATION = 600.0
-
-
-@dataclass(frozen=True)
-class Limit:
-    """What one field accepts, for validation, `--help` and forms alike.
-
-    `low` and `high` are inclusive. `unit` is shown to people ("seconds"). `group` is the
-    heading under which a form or `--help` shows the field.
-    """
-
-    help: str
-    group: str
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    choices: tuple[str, ...] = ()
-
-    @property
-    def range(self) -> str:
-        """The accepted values in words, for example "1 to 240 seconds"."""
-        if self.choices:
-            return ", ".join(self.choices)
-        if self.low is None or self.high is None:
-            return ""
-        return f"{self.low:.15g} to {self.high:.15g}{' ' + self.unit if self.unit else ''}"
-
-
-def _field(default: Any, help: str, group: str, **limits: Any) -> Any:
-    return field(default=default, metadata={"limit": Limit(help, group, **limits)})
 
 
 @dataclass(frozen=True)
@@ -68,131 +48,144 @@ class GenerationRequest:
     the reference library (`pipeline_ace_step.py`), limits those within which it is meaningful.
     """
 
-    prompt: str = _field(
+    prompt: str = limited(
         "", "style of the music: tags or a description, in English", "What to make"
     )
-    lyrics: str = _field(
+    lyrics: str = limited(
         "", "words to sing, a line each, with tags such as [verse]; none is instrumental",
         "What to make",
     )  # fmt: skip
-    language: str | None = _field(
+    language: str | None = limited(
         None, "language of every line of the lyrics, instead of finding it line by line",
         "What to make", choices=LANGUAGES,
     )  # fmt: skip
-    duration: float = _field(
+    duration: float = limited(
         60.0, "length of the music", "What to make", low=1.0, high=MAX_DURATION, unit="seconds"
     )
-    seed: int | None = _field(
+    seed: int | None = limited(
         None, "number that the noise is drawn from; a new one is drawn when it is left out",
         "What to make", low=0, high=MAX_SEED,
     )  # fmt: skip
 
-    num_inference_steps: int = _field(
+    num_inference_steps: int = limited(
         60, "sampling steps: more take longer and are cleaner", "Sampling", low=1, high=1000
     )
-    scheduler: str = _field(
+    scheduler: str = limited(
         "euler", "how a step is taken; heun calls the model twice per step", "Sampling",
         choices=SCHEDULERS,
     )  # fmt: skip
-    omega_scale: float = _field(
+    omega_scale: float = limited(
         10.0, "how far a step departs from its mean", "Sampling", low=-100.0, high=100.0
     )
-    oss_steps: tuple[int, ...] = _field(
+    oss_steps: tuple[int, ...] = limited(
         (), "steps to keep of a longer schedule, such as 16,29,52,96,129,158,172,183,189,200",
         "Sampling", low=1, high=1000,
     )  # fmt: skip
 
-    guidance_scale: float = _field(
+    guidance_scale: float = limited(
         15.0, "how closely prompt and lyrics are followed; 0 or 1 turns guidance off",
         "Guidance", low=0.0, high=100.0,
     )  # fmt: skip
-    cfg_type: str = _field(
+    cfg_type: str = limited(
         "apg", "kind of guidance: adaptive projected, plain, or CFG-Zero*", "Guidance",
         choices=CFG_TYPES,
     )  # fmt: skip
-    guidance_interval: float = _field(
+    guidance_interval: float = limited(
         0.5, "middle part of the steps that is guided", "Guidance", low=0.0, high=1.0
     )
-    guidance_interval_decay: float = _field(
+    guidance_interval_decay: float = limited(
         0.0, "how far guidance falls to its minimum over that part", "Guidance", low=0.0, high=1.0
     )
-    min_guidance_scale: float = _field(
+    min_guidance_scale: float = limited(
         3.0, "guidance at the end of a full decay", "Guidance", low=0.0, high=200.0
     )
-    guidance_scale_text: float = _field(
+    guidance_scale_text: float = limited(
         0.0, "guidance by the prompt alone; with the next, both over 1, replaces the scale above",
         "Guidance", low=0.0, high=100.0,
     )  # fmt: skip
-    guidance_scale_lyric: float = _field(
+    guidance_scale_lyric: float = limited(
         0.0, "guidance by the lyrics alone", "Guidance", low=0.0, high=100.0
     )
-    use_erg_tag: bool = _field(
+    use_erg_tag: bool = limited(
         True, "weaken the prompt in the unconditional pass instead of removing it", "Guidance"
     )
-    use_erg_lyric: bool = _field(
+    use_erg_lyric: bool = limited(
         True, "weaken the lyrics in the unconditional pass instead of removing them", "Guidance"
     )
-    use_erg_diffusion: bool = _field(
+    use_erg_diffusion: bool = limited(
         True, "weaken attention of the transformer in the unconditional pass", "Guidance"
     )
 
-    task: str = _field("text2music", "what to do", "Working on a source", choices=TASKS)
-    source: str | None = _field(
-        None, "audio file that is repainted, extended or edited", "Working on a source"
+    task: str = limited("text2music", "what to do", WORKING_GROUP, choices=TASKS)
+    source: str | None = limited(
+        None, "audio file that is repainted, extended or edited", WORKING_GROUP
     )
-    reference: str | None = _field(
-        None, "audio file that new music starts from (audio to audio)", "Working on a source"
+    reference: str | None = limited(
+        None, "audio file that new music starts from (audio to audio)", WORKING_GROUP
     )
-    reference_strength: float = _field(
+    reference_strength: float = limited(
         0.5, "how much of the reference stays; 1 is the reference itself",
-        "Working on a source", low=0.0, high=1.0,
+        WORKING_GROUP, low=0.0, high=1.0,
     )  # fmt: skip
-    retake_seed: int | None = _field(
+    reference_loop: bool = limited(
+        False,
+        "repeat or cut the reference to the duration; else the music is as long as the reference",
+        WORKING_GROUP,
+    )
+    lora: tuple[str, ...] = limited(
+        (), "adapter for this music: file, folder or hub id, and :WEIGHT from -3 to 3",
+        WORKING_GROUP,
+    )  # fmt: skip
+    speaker_embedding: str | None = limited(
+        None, "file of 512 numbers (.npy, .safetensors) for a checkpoint trained with them",
+        WORKING_GROUP,
+    )  # fmt: skip
+    retake_seed: int | None = limited(
         None, "number that the other noise of retake, repaint and extend is drawn from",
-        "Working on a source", low=0, high=MAX_SEED,
+        WORKING_GROUP, low=0, high=MAX_SEED,
     )  # fmt: skip
-    retake_variance: float = _field(
+    retake_variance: float = limited(
         0.5, "how far a retake or repaint departs from what was there",
-        "Working on a source", low=0.0, high=1.0,
+        WORKING_GROUP, low=0.0, high=1.0,
     )  # fmt: skip
-    repaint_start: float = _field(
-        0.0, "where the repainted part starts", "Working on a source",
+    repaint_start: float = limited(
+        0.0, "where the repainted part starts", WORKING_GROUP,
         low=0.0, high=MAX_SOURCE_DURATION, unit="seconds",
     )  # fmt: skip
-    repaint_end: float = _field(
-        0.0, "where the repainted part ends", "Working on a source",
+    repaint_end: float = limited(
+        0.0, "where the repainted part ends", WORKING_GROUP,
         low=0.0, high=MAX_SOURCE_DURATION, unit="seconds",
     )  # fmt: skip
-    extend_left: float = _field(
-        0.0, "new music before the source", "Working on a source",
+    extend_left: float = limited(
+        0.0, "new music before the source", WORKING_GROUP,
         low=0.0, high=MAX_DURATION, unit="seconds",
     )  # fmt: skip
-    extend_right: float = _field(
-        0.0, "new music after the source", "Working on a source",
+    extend_right: float = limited(
+        0.0, "new music after the source", WORKING_GROUP,
         low=0.0, high=MAX_DURATION, unit="seconds",
     )  # fmt: skip
-    source_prompt: str = _field(
+    source_prompt: str = limited(
         "", "what the source of an edit sounds like; the prompt is what it shall become",
-        "Working on a source",
+        WORKING_GROUP,
     )  # fmt: skip
-    source_lyrics: str = _field(
+    source_lyrics: str = limited(
         "", "what the source of an edit sings; the lyrics are what it shall sing",
-        "Working on a source",
+        WORKING_GROUP,
     )  # fmt: skip
-    edit_n_min: float = _field(
+    edit_n_min: float = limited(
         0.0, "part of the steps that an edit leaves out; more keeps more of the source",
-        "Working on a source", low=0.0, high=1.0,
+        WORKING_GROUP, low=0.0, high=1.0,
     )  # fmt: skip
-    edit_n_max: float = _field(
-        1.0, "part of the steps after which an edit samples freely", "Working on a source",
+    edit_n_max: float = limited(
+        1.0, "part of the steps after which an edit samples freely", WORKING_GROUP,
         low=0.0, high=1.0,
     )  # fmt: skip
-    edit_n_avg: int = _field(
-        1, "draws of noise that each step of an edit is averaged over", "Working on a source",
+    edit_n_avg: int = limited(
+        1, "draws of noise that each step of an edit is averaged over", WORKING_GROUP,
         low=1, high=16,
     )  # fmt: skip
 
-    sample_rate: int = _field(
+    sample_rate: int = limited(
         48_000, "sample rate of the audio; 44100 is the model's own", "Sound",
         low=8_000, high=192_000, unit="Hz",
     )  # fmt: skip
@@ -250,6 +243,15 @@ class GenerationRequest:
             for take, seed in enumerate(takes)
         ]
 
+    def for_another_task(self) -> GenerationRequest:
+        """The words and settings alone: no seed, and nothing that says what was worked on."""
+        working = {
+            name: spec.default
+            for name, spec in _FIELDS.items()
+            if limit_of(name).group == WORKING_GROUP
+        }
+        return self.replace(seed=None, **working)
+
     def replace(self, **changes: Any) -> GenerationRequest:
         """A copy with some fields changed."""
         _refuse_unknown(changes)
@@ -273,8 +275,28 @@ class GenerationRequest:
             for name, value in values.items()
         }
         for name, value in converted.items():
-            _check_type(name, value)
+            check_type(name, str(_FIELDS[name].type), value)
         return cls(**converted)
+
+
+def parse_lora(text: str) -> tuple[str, float]:
+    """Path or id and weight of an entry of the field `lora`, such as "rap.safetensors:0.8"."""
+    path, colon, end = text.rpartition(":")
+    try:
+        weight = float(end) if colon else 1.0
+    except ValueError:
+        colon = ""
+        weight = 1.0
+    path = path if colon else text
+    if not path:
+        raise InvalidRequest("lora", f'"{text}" names no adapter')
+    if not MIN_LORA_WEIGHT <= weight <= MAX_LORA_WEIGHT:
+        raise InvalidRequest(
+            "lora",
+            f"the weight {weight:g} of {path} is out of range; it must be "
+            f"{MIN_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}",
+        )
+    return path, weight
 
 
 def new_seed() -> int:
@@ -283,7 +305,9 @@ def new_seed() -> int:
 
 
 def _check_task(request: GenerationRequest) -> None:
-    """What only some tasks need."""
+    """What only some tasks need, and what adapters are."""
+    for entry in request.lora:
+        parse_lora(entry)
     if request.task == "repaint" and request.repaint_start >= request.repaint_end:
         raise InvalidRequest(
             "repaint_end",
@@ -322,53 +346,7 @@ def limit_of(name: str) -> Limit:
 
 def check_field(name: str, value: Any) -> None:
     """Raise `InvalidRequest` unless `value` has the type and range of the field `name`."""
-    _check_type(name, value)
-    if value is None:
-        return
-    limit = limit_of(name)
-    if limit.choices and value not in limit.choices:
-        raise InvalidRequest(name, f'"{value}" is not one of {limit.range}')
-    for number in value if isinstance(value, tuple) else (value,):
-        if isinstance(number, bool) or not isinstance(number, int | float):
-            continue
-        if not math.isfinite(number):
-            raise InvalidRequest(name, f"{number:g} is not a number; it must be {limit.range}")
-        if (limit.low is not None and number < limit.low) or (
-            limit.high is not None and number > limit.high
-        ):
-            raise InvalidRequest(name, f"{number:.15g} is out of range; it must be {limit.range}")
-
-
-#: For each annotation of a field: the Python types it accepts, and its name for people.
-_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
-    "str": ((str,), "text"),
-    "str | None": ((str, type(None)), "text or nothing"),
-    "int": ((int,), "a whole number"),
-    "int | None": ((int, type(None)), "a whole number or nothing"),
-    "float": ((int, float), "a number"),
-    "bool": ((bool,), "true or false"),
-    "tuple[int, ...]": ((tuple,), "a list of whole numbers"),
-}
-
-
-def _check_type(name: str, value: Any) -> None:
-    accepted, words = _TYPES[str(_FIELDS[name].type)]
-    good = isinstance(value, accepted) and (bool in accepted or not isinstance(value, bool))
-    if good and isinstance(value, tuple):
-        good = all(isinstance(item, int) and not isinstance(item, bool) for item in value)
-    if not good:
-        raise InvalidRequest(name, f"{value!r} is not {words}")
-    if isinstance(value, str) and not _is_unicode(value):
-        raise InvalidRequest(name, "is not valid Unicode text")
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether `text` can be written at all: JSON can hold halves of characters."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    check_value(name, str(_FIELDS[name].type), limit_of(name), value)
 
 
 _FIELDS: dict[str, dataclasses.Field[Any]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,17 @@ from mlx_music.ace_step.memory import (
 )
 from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder, TextEncoderConfig
 from mlx_music.ace_step.transformer import Transformer
+from mlx_music.request import parse_lora
 from mlx_music.weights.component_files import weight_alternatives
 from mlx_music.weights.loading import load_component, read_config, use_every_tensor
+from mlx_music.weights.lora import ActiveAdapter, AdapterSet
 from mlx_music.weights.misfit import Sanitize
+from mlx_music.weights.quantization import (
+    QuantizationConfig,
+    QuantizationReport,
+    quantize_networks,
+    quantized_as_stored,
+)
 from mlx_music.weights.requirements import Requirement
 
 TEXT_ENCODER = "umt5-base"
@@ -85,6 +95,10 @@ class Components:
         self._open: dict[str, nn.Module] = {}
         self._prompt_tokenizer: PromptTokenizer | None = None
         self._residency: Residency | None = None
+        self._request_adapters: tuple[tuple[str, ...], AdapterSet] | None = None
+        self._quantization: dict[str, QuantizationConfig] = {}
+        #: Adapters of the transformer; they outlast its being let go.
+        self.adapters = AdapterSet(sanitize=transformer.sanitize, unused=transformer.is_unused)
 
     def open_all(self) -> None:
         """Open every network, so that a damaged checkpoint is found before any work is done."""
@@ -118,6 +132,49 @@ class Components:
         assert isinstance(codec, dcae.DCAE)
         assert isinstance(voice, vocoder.Vocoder)
         return MusicAutoencoder(codec, voice)
+
+    def quantize(self, config: QuantizationConfig, names: Sequence[str]) -> QuantizationReport:
+        """Quantize the networks called `names` (folders), now and whenever they are opened."""
+        report = quantize_networks({name: self._network(name) for name in names}, config)
+        self._quantization.update(dict.fromkeys(names, config))
+        self._residency = None
+        return report
+
+    @contextmanager
+    def adapted(self, entries: Sequence[str]) -> Iterator[list[ActiveAdapter]]:
+        """The transformer with the adapters of `entries` ("PATH_OR_ID:WEIGHT") for a while.
+
+        Without entries it keeps those that it has. They are read once for requests that follow
+        each other with the same entries.
+        """
+        if not entries:
+            yield self.adapters.active
+            return
+        own = self.adapters
+        own.detach()
+        try:
+            self.adapters = self._adapters_of(tuple(entries))
+            self.adapters.attach(self.transformer)
+            yield self.adapters.active
+        finally:
+            self.adapters.detach()
+            self.adapters = own
+            if TRANSFORMER in self._open:
+                own.attach(self._open[TRANSFORMER])
+
+    def _adapters_of(self, entries: tuple[str, ...]) -> AdapterSet:
+        if self._request_adapters is None or self._request_adapters[0] != entries:
+            adapters = AdapterSet(
+                self.transformer, sanitize=transformer.sanitize, unused=transformer.is_unused
+            )
+            try:
+                for number, entry in enumerate(entries, start=1):
+                    path, weight = parse_lora(entry)
+                    adapters.add(os.path.expanduser(path), name=str(number), weight=weight)
+            finally:
+                adapters.detach()
+            self._request_adapters = (entries, adapters)
+        return self._request_adapters[1]
 
     @property
     def residency(self) -> Residency:
@@ -153,6 +210,7 @@ class Components:
     def finished_sampling(self) -> None:
         """The transformer has done its part of a run."""
         if self.residency.drop_transformer:
+            self.adapters.detach()
             del self._open[TRANSFORMER]
         mx.clear_cache()
 
@@ -161,8 +219,19 @@ class Components:
             folder, made = self.folder / name, NETWORKS[name]
             dtype = self.dtype if name == TRANSFORMER else mx.float32
             network = made.build(read_config(folder))
-            load_component(network, folder, sanitize=made.sanitize, unused=made.unused, dtype=dtype)
+            load_component(
+                network,
+                folder,
+                sanitize=made.sanitize,
+                unused=made.unused,
+                dtype=dtype,
+                prepare=quantized_as_stored(folder),
+            )
+            if name in self._quantization:
+                quantize_networks({name: network}, self._quantization[name])
             self._open[name] = network
+            if name == TRANSFORMER:
+                self.adapters.attach(network)
         return self._open[name]
 
 

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import mlx.core as mx
 import numpy as np
 
 from mlx_music import backend
@@ -15,18 +14,19 @@ from mlx_music.ace_step.components import REQUIRED_FILES, Components
 from mlx_music.ace_step.lyrics import LyricLine, LyricTokenizer, ids_of
 from mlx_music.ace_step.memory import GIGABYTE
 from mlx_music.ace_step.published import MODEL_ID
+from mlx_music.ace_step.quantize import folders_of
 from mlx_music.ace_step.running import Running
-from mlx_music.ace_step.sources import Source, load_source
+from mlx_music.ace_step.sources import Source, load_source, own_request, path_of, worked_on
+from mlx_music.ace_step.speaker import SpeakerEmbedding, load_speaker
 from mlx_music.ace_step.vocabulary import find_vocabulary
 from mlx_music.errors import InvalidRequest, MLXMusicError
 from mlx_music.output import MusicOutput
 from mlx_music.progress import ByteProgress, Progress
-from mlx_music.request import MAX_LYRIC_TOKENS, GenerationRequest
+from mlx_music.request import EDIT_PRESETS, MAX_LYRIC_TOKENS, GenerationRequest
 from mlx_music.sampling.noise import Noise, SeededNoise
 from mlx_music.weights.hub import find_checkpoint
-
-#: What part of an edit's steps to leave out, and after what part to sample freely.
-EDIT_PRESETS = {"only_lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
+from mlx_music.weights.lora import ActiveAdapter
+from mlx_music.weights.quantization import QuantizationConfig, QuantizationReport
 
 
 class LyricReader(Protocol):
@@ -104,6 +104,7 @@ class ACEStep:
         *,
         source: Source | None = None,
         reference: Source | None = None,
+        speaker_embedding: SpeakerEmbedding | None = None,
         progress: Progress | None = None,
         noise: Noise | None = None,
         **fields: Any,
@@ -113,14 +114,19 @@ class ACEStep:
         Give a request, or the fields of one (`prompt=`, `lyrics=`, `duration=`, ...), or a
         request and the fields to change in it. What the request's `source` or `reference` names
         is read, unless it is handed in: a file, (samples, sample rate) or an earlier output,
-        whose latents are used without a detour through sound. noise: for tests and
+        whose latents are used without a detour through sound. speaker_embedding: 512 numbers,
+        or a file of them, for a checkpoint that was trained with such. noise: for tests and
         experiments, drawn from instead of the seeds (see `sampling.noise.Noise`).
+
+        Adapters that the request names (`lora`) are used for this run and instead of those that
+        `load_lora` put on the model.
         """
         outputs = self.generate_batch(
             request,
             takes=1,
             source=source,
             reference=reference,
+            speaker_embedding=speaker_embedding,
             progress=progress,
             noise=noise,
             **fields,
@@ -135,6 +141,7 @@ class ACEStep:
         takes: int | Sequence[int],
         source: Source | None = None,
         reference: Source | None = None,
+        speaker_embedding: SpeakerEmbedding | None = None,
         progress: Progress | None = None,
         noise: Noise | None = None,
         **fields: Any,
@@ -147,8 +154,9 @@ class ACEStep:
         self._check_thread()
         request = (request or GenerationRequest()).replace(**fields)
         request = request.replace(
-            source=_path_of(source) or request.source,
-            reference=_path_of(reference) or request.reference,
+            source=path_of(source) or request.source,
+            reference=path_of(reference) or request.reference,
+            speaker_embedding=path_of(speaker_embedding) or request.speaker_embedding,
         )
         request.validate()
         each = request.takes(takes)
@@ -159,24 +167,29 @@ class ACEStep:
             for name in ("lyrics", "source_lyrics")
         }
         loaded = None
-        worked_on = _worked_on(request, source, reference)
-        if worked_on is not None:
+        start = worked_on(request, source, reference)
+        if start is not None:
             with running.timed("source"):
                 name = "reference" if request.task == "text2music" else "source"
                 autoencoder = self.components.autoencoder
-                loaded = load_source(worked_on, autoencoder, request.sample_rate, name)
-        speaker = mx.zeros((1, self.components.transformer.config.speaker_embedding_dim))
+                loaded = load_source(start, autoencoder, request.sample_rate, name)
+        size = self.components.transformer.config.speaker_embedding_dim
+        given = request.speaker_embedding if speaker_embedding is None else speaker_embedding
+        speaker = load_speaker(given, size)
         draws = noise or SeededNoise(
             [take.seed or 0 for take in each], [take.retake_seed or 0 for take in each]
         )
-        made = running.make(lyrics, loaded, draws, len(each), speaker)
+        with self.components.adapted(request.lora) as adapters:
+            running.notes.extend(note for adapter in adapters for note in adapter.notes)
+            made = running.make(lyrics, loaded, draws, len(each), speaker)
+        used = tuple(f"{adapter.path}:{adapter.weight:g}" for adapter in adapters)
         latents = np.array(made.latents.transpose(0, 3, 1, 2))
         return [
             MusicOutput(
                 audio=audio,
                 sample_rate=request.sample_rate,
                 latents=row,
-                request=take if noise is None else request,
+                request=(take if noise is None else request).replace(lora=used),
                 model=self.name,
                 timings=dict(running.timings),
                 notes=made.notes,
@@ -208,7 +221,7 @@ class ACEStep:
         else the source's own. Other keywords are those of `generate`.
         """
         return self.generate(
-            _request_of(source),
+            own_request(source),
             source=source,
             **{
                 "task": "repaint",
@@ -228,7 +241,7 @@ class ACEStep:
         as for `repaint`.
         """
         return self.generate(
-            _request_of(source),
+            own_request(source),
             source=source,
             **{
                 "task": "extend",
@@ -254,7 +267,7 @@ class ACEStep:
         or else what the source says of itself. preset: a key of `EDIT_PRESETS` for `edit_n_min=`
         and `edit_n_max=`. Other keywords are those of `generate`.
         """
-        own = _request_of(source)
+        own = own_request(source)
         changes: dict[str, Any] = {
             "task": "edit",
             "source_prompt": own.prompt,
@@ -270,6 +283,56 @@ class ACEStep:
         changes["prompt"] = changes["source_prompt"] if prompt is None else prompt
         changes["lyrics"] = changes["source_lyrics"] if lyrics is None else lyrics
         return self.generate(own, source=source, **changes)
+
+    @property
+    def loras(self) -> list[ActiveAdapter]:
+        """The adapters in use: name, weight, path, and notes on what of a file is not applied."""
+        return self.components.adapters.active
+
+    def load_lora(
+        self,
+        path_or_id: str | os.PathLike[str],
+        *,
+        weight: float = 1.0,
+        name: str | None = None,
+        revision: str | None = None,
+        download: bool = True,
+        progress: Progress | None = None,
+    ) -> ActiveAdapter:
+        """Apply a LoRA adapter, beside those in use: a file, a folder, or a hub id.
+
+        weight: -3 to 3. name: for `set_lora_weight` and `unload_lora`; by default that of the
+        file, folder or repository. Raises `CheckpointError` for what is no adapter of this model
+        and `InvalidRequest`, and leaves the model as it was.
+        """
+        self._check_thread()
+        _ = self.components.transformer  # opened again if it was let go
+        return self.components.adapters.add(
+            os.fspath(path_or_id),
+            name=name,
+            weight=weight,
+            revision=revision,
+            download=download,
+            progress=None if progress is None else ByteProgress(progress, "download"),
+        )
+
+    def set_lora_weight(self, name: str, weight: float) -> None:
+        """Change the weight of an adapter, -3 to 3."""
+        self._check_thread()
+        self.components.adapters.set_weight(name, weight)
+
+    def unload_lora(self, name: str) -> None:
+        """Take an adapter off; without any the model is what it was, bit for bit."""
+        self._check_thread()
+        self.components.adapters.remove(name)
+
+    def quantize(
+        self, config: QuantizationConfig, parts: Sequence[str] | None = None
+    ) -> QuantizationReport:
+        """Quantize in memory, as `mlx_music.weights.quantize_model` does: the transformer, or
+        the `parts` of `ace_step.quantize.PARTS`."""
+        self._check_thread()
+        return self.components.quantize(config, folders_of(parts))
 
     def read_lyrics(self, lyrics: str, language: str | None = None) -> list[LyricLine]:
         """Each line of `lyrics` with its language and token ids.
@@ -304,42 +367,3 @@ class ACEStep:
             raise MLXMusicError(
                 "this model was opened on another thread; open and use a model on one thread"
             )
-
-
-def _path_of(source: Source | None) -> str | None:
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else None
-
-
-def _worked_on(
-    request: GenerationRequest, source: Source | None, reference: Source | None
-) -> Source | None:
-    """What the request's task starts from, or None for new music."""
-    if request.task == "text2music":
-        return reference if reference is not None else request.reference
-    if request.task == "retake":
-        return None
-    given = source if source is not None else request.source
-    if given is None:
-        raise InvalidRequest("source", f"is missing; say what to {request.task}")
-    return given
-
-
-def _request_of(source: Source) -> GenerationRequest:
-    """The words and settings that a source says it was made with, for a task of its own."""
-    if isinstance(source, MusicOutput):
-        own = source.request
-    elif isinstance(source, str | os.PathLike):
-        own = _tagged_request(source)
-    else:
-        own = GenerationRequest()
-    return own.replace(seed=None, retake_seed=None, source=None, reference=None)
-
-
-def _tagged_request(path: str | os.PathLike[str]) -> GenerationRequest:
-    from mlx_music.audio.tags import read_tags
-    from mlx_music.metadata import Description
-
-    tags = read_tags(path)
-    if tags is None:
-        return GenerationRequest()
-    return Description.from_json(tags.request_json, os.fspath(path)).request

@@ -71,6 +71,8 @@ class Running:
             self.notes.extend(source.notes)
             if self.request.task == "extend" and self.request.extend_right > 0:
                 source = source.whole_frames()
+            if self.request.task == "text2music" and self.request.reference_loop:
+                source = source.fitted(self.request.duration)
             self._check_source(source)
         with self.timed("encode"):
             self.progress.start("encode", 1)

@@ -15,9 +15,9 @@ from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
 from mlx_music.audio.files import as_stereo, read_audio
 from mlx_music.audio.resample import resample
-from mlx_music.errors import AudioError
+from mlx_music.errors import AudioError, InvalidRequest
 from mlx_music.output import MusicOutput
-from mlx_music.request import MAX_SOURCE_DURATION
+from mlx_music.request import MAX_SOURCE_DURATION, GenerationRequest
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -50,6 +50,14 @@ class LoadedSource:
     @property
     def duration(self) -> float:
         return self.audio.shape[1] / self.sample_rate
+
+    def fitted(self, seconds: float) -> LoadedSource:
+        """Repeated or cut to so many seconds, in whole latent frames."""
+        frames = max(1, int(seconds * SAMPLE_RATE / SAMPLES_PER_LATENT))
+        times = -(-frames // self.latents.shape[2])
+        latents = mx.concatenate([self.latents] * times, axis=2)[:, :, :frames]
+        audio = np.tile(self.audio, times)[:, : samples_of(frames, self.sample_rate)]
+        return replace(self, latents=latents, audio=audio)
 
     def whole_frames(self) -> LoadedSource:
         """Without a last frame that only part of the sound fills.
@@ -143,3 +151,43 @@ def keep_original(
         # Where the weight is one, take the samples themselves and not a product with them.
         result[:, start:stop] = np.where(weight == 1.0, piece, mixed)
     return result
+
+
+def path_of(source: object) -> str | None:
+    """The path, if that is how a source was given."""
+    return os.fspath(source) if isinstance(source, str | os.PathLike) else None
+
+
+def worked_on(
+    request: GenerationRequest, source: Source | None, reference: Source | None
+) -> Source | None:
+    """What the request's task starts from, or None for new music."""
+    if request.task == "text2music":
+        return reference if reference is not None else request.reference
+    if request.task == "retake":
+        return None
+    given = source if source is not None else request.source
+    if given is None:
+        raise InvalidRequest("source", f"is missing; say what to {request.task}")
+    return given
+
+
+def own_request(source: Source) -> GenerationRequest:
+    """The words and settings that a source says it was made with, for a task of its own."""
+    if isinstance(source, MusicOutput):
+        own = source.request
+    elif isinstance(source, str | os.PathLike):
+        own = _tagged_request(source)
+    else:
+        own = GenerationRequest()
+    return own.for_another_task()
+
+
+def _tagged_request(path: str | os.PathLike[str]) -> GenerationRequest:
+    from mlx_music.audio.tags import read_tags
+    from mlx_music.metadata import Description
+
+    tags = read_tags(path)
+    if tags is None:
+        return GenerationRequest()
+    return Description.from_json(tags.request_json, os.fspath(path)).request

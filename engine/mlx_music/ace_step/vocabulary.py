@@ -46,7 +46,7 @@ def find_vocabulary(*, download: bool = True, url: str = URL) -> Path:
             raise LyricsError(f"{path}: is no file, but {VARIABLE} names it")
         return path
     path = cached_vocabulary()
-    if path.is_file() and _is_published(path.read_bytes()):
+    if _is_kept(path):
         return path
     if not download:
         raise LyricsError(
@@ -54,6 +54,17 @@ def find_vocabulary(*, download: bool = True, url: str = URL) -> Path:
         )
     _keep(_fetch(url), path)
     return path
+
+
+def _is_kept(path: Path) -> bool:
+    """Whether `path` holds the published file, whole."""
+    try:
+        return path.is_file() and _is_published(path.read_bytes())
+    except OSError as error:
+        raise LyricsError(
+            f"{path}: the lyric vocabulary cannot be read ({error.strerror}); free the way, "
+            f"{_ELSEWHERE}"
+        ) from error
 
 
 def _is_published(content: bytes) -> bool:
@@ -89,18 +100,20 @@ def _fetch(url: str) -> bytes:
 
 def _keep(content: bytes, path: Path) -> None:
     """Write under another name and rename, so that a broken write leaves nothing behind."""
-    hidden: str | None = None
+    hidden: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, hidden = tempfile.mkstemp(dir=path.parent, prefix=".lyric_vocab-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".lyric_vocab-")
+        hidden = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.replace(hidden, path)
+        hidden.replace(path)
     except OSError as error:
-        if hidden is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(hidden)
         raise LyricsError(
             f"{path}: the lyric vocabulary cannot be written ({error.strerror}); free the way, "
             f"{_ELSEWHERE}"
         ) from error
+    finally:  # also on Ctrl-C; after the renaming there is nothing left to remove
+        if hidden is not None:
+            with contextlib.suppress(OSError):
+                hidden.unlink(missing_ok=True)

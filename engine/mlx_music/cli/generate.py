@@ -10,9 +10,11 @@ from mlx_music.cli.model_flags import add_model_flags
 from mlx_music.cli.request_flags import (
     REQUEST_GROUPS,
     add_request_flags,
+    fields_by_group,
     read_request,
     read_settings,
 )
+from mlx_music.request import WORKING_GROUP
 
 _EPILOG = """\
 examples:
@@ -24,15 +26,19 @@ examples:
     mlx-music generate --prompt "surf rock" --steps 27 --takes 4 --output surf.wav
   the third of them again, with more steps
     mlx-music generate --from surf-3.wav --steps 100 --output surf-final.wav
+  new music that starts from a recording (audio to audio)
+    mlx-music generate --prompt "string quartet" --reference humming.wav --strength 0.4
   for scripts
     mlx-music generate --prompt "rain on a tin roof" --json --quiet
 """
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    working = fields_by_group()[WORKING_GROUP]
+    others = set(working) - {"reference", "reference_strength"}
     add_request_flags(parser, REQUEST_GROUPS[:1])
     add_making_flags(parser)
-    add_request_flags(parser, REQUEST_GROUPS[1:])
+    add_request_flags(parser, REQUEST_GROUPS[1:], skip=others)
     add_model_flags(parser)
 
 

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from mlx_music.metadata import Description
 
 
-def add_making_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the group "Output": files, takes, `--from`, `--json`, `--quiet`."""
+def add_making_flags(parser: argparse.ArgumentParser, *, from_file: bool = True) -> None:
+    """Add the group "Output": files, takes, `--from` (if wanted), `--json`, `--quiet`."""
     group = parser.add_argument_group("Output")
     add_output_flags(group)
-    add_from_flag(group)
+    if from_file:
+        add_from_flag(group)
     add_report_flags(group)
 
 

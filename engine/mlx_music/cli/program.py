@@ -28,7 +28,17 @@ from mlx_music.errors import Cancelled, InvalidRequest, MLXMusicError
 from mlx_music.version import __version__
 
 #: The subcommands in the order of `--help`: modules of this package that have a `COMMAND`.
-COMMANDS = ("generate", "info", "download", "verify", "models")
+COMMANDS = (
+    "generate",
+    "retake",
+    "repaint",
+    "extend",
+    "edit",
+    "info",
+    "download",
+    "verify",
+    "models",
+)
 
 _DEBUG_VARIABLE = "MLX_MUSIC_DEBUG"
 

@@ -25,6 +25,15 @@ _ALIASES = {
     "lyrics": ("-l",),
     "duration": ("-d",),
     "num_inference_steps": ("--steps",),
+    "reference_strength": ("--strength",),
+    "retake_variance": ("--variance",),
+    "repaint_start": ("--start",),
+    "repaint_end": ("--end",),
+    "extend_left": ("--left",),
+    "extend_right": ("--right",),
+    "edit_n_min": ("--n-min",),
+    "edit_n_max": ("--n-max",),
+    "edit_n_avg": ("--n-avg",),
 }
 _METAVARS = {
     "str": "TEXT",
@@ -88,14 +97,25 @@ def read_settings(args: argparse.Namespace) -> Description | None:
 
 
 def read_request(
-    args: argparse.Namespace, settings: Description | None = None, **fixed: Any
+    args: argparse.Namespace,
+    settings: Description | None = None,
+    *,
+    follow: Mapping[str, str] | None = None,
+    **fixed: Any,
 ) -> GenerationRequest:
     """The request of a command line: its flags, over `settings`, over the defaults.
 
+    `follow` names, for a field whose flag is not given, another whose given value it takes.
     `fixed` are fields that the command itself decides. Raises `InvalidRequest`, for `in_flags`.
     """
     base = GenerationRequest() if settings is None else settings.request
-    request = base.replace(**{**_given_fields(args), **fixed})
+    given = _given_fields(args)
+    followed = {
+        name: given[other]
+        for name, other in (follow or {}).items()
+        if name not in given and other in given
+    }
+    request = base.replace(**{**followed, **given, **fixed})
     request.validate()
     return request
 

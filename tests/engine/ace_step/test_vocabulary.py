@@ -91,6 +91,31 @@ def test_a_damaged_cache_is_replaced(cache: Path, server: HTTPServer) -> None:
     assert cache.read_bytes() == CONTENT
 
 
+def test_an_interrupted_write_leaves_nothing(
+    cache: Path, server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Path, target: Path) -> Path:
+        assert self.read_bytes() == CONTENT
+        assert self.parent == target.parent
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        vocabulary.find_vocabulary(url=url(server, "/good"))
+    assert not list(cache.parent.iterdir())
+
+
+def test_a_cache_that_cannot_be_read(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    cache.parent.mkdir()
+    cache.write_bytes(CONTENT)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(LyricsError, match=r"lyric_vocab\.json: .*Permission denied"):
+        vocabulary.find_vocabulary()
+
+
 def test_offline_says_what_to_do(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(LyricsError, match=r"HF_HUB_OFFLINE.*MLX_MUSIC_LYRIC_VOCAB"):

@@ -1,0 +1,43 @@
+"""`mlx-music extend`: go on with a song, at its end or before its beginning."""
+
+from __future__ import annotations
+
+import argparse
+
+from mlx_music.cli.command import Command
+from mlx_music.cli.making import make_music
+from mlx_music.cli.request_flags import read_request
+from mlx_music.cli.working import add_working_flags, settings_for, source_path
+
+_EPILOG = """\
+The song itself is kept, sample for sample but for a fade of 0.2 seconds at each seam. It may grow
+past 240 seconds. Words and settings that are not given are the source's own, if it was made here.
+
+examples:
+  half a minute more
+    mlx-music extend song.wav --right 30 --output longer.wav
+  an intro and an outro
+    mlx-music extend song.wav --left 8 --right 12 --lyrics "[outro]" --output whole.wav
+"""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_working_flags(parser, ("extend_left", "extend_right", "retake_variance", "retake_seed"))
+
+
+def _run(args: argparse.Namespace) -> int:
+    # What is new has nothing to stay near to.
+    settings = settings_for(args, retake_variance=1.0)
+    request = read_request(args, settings, task="extend", source=source_path(args))
+    return make_music(args, request, None)
+
+
+COMMAND = Command(
+    name="extend",
+    summary="go on with a song, at its end or before its beginning",
+    usage="SOURCE [--left SECONDS] [--right SECONDS] [--output FILE] [options]",
+    description="Add new music before or after a song.",
+    epilog=_EPILOG,
+    add_arguments=_add_arguments,
+    run=_run,
+)
