@@ -8,6 +8,9 @@ from typing import Any
 
 from mlx_music.errors import InvalidRequest
 
+#: Weights of an adapter: 0 is without it, 1 as it was trained, negative away from it.
+MIN_LORA_WEIGHT, MAX_LORA_WEIGHT = -3.0, 3.0
+
 
 @dataclass(frozen=True)
 class Limit:

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlx_music.errors import InvalidRequest
-from mlx_music.limits import Limit, check_type, check_value, limited
+from mlx_music.limits import (
+    MAX_LORA_WEIGHT,
+    MIN_LORA_WEIGHT,
+    Limit,
+    check_type,
+    check_value,
+    limited,
+)
 from mlx_music.text.languages import LANGUAGES
 
 SCHEDULERS = ("euler", "heun", "pingpong")
@@ -31,9 +38,6 @@ TASKS = ("text2music", "retake", "repaint", "extend", "edit")
 #: The reference's training cut lyrics here; attention over more positions was never learnt.
 MAX_LYRIC_TOKENS = 4096
 MAX_SEED = 2**32 - 1
-
-#: Weights of an adapter: 0 is without it, 1 as it was trained, negative away from it.
-MIN_LORA_WEIGHT, MAX_LORA_WEIGHT = -3.0, 3.0
 
 #: Seconds that the model attends to at once, and that a source may last.
 MAX_DURATION = 240.0

@@ -20,6 +20,7 @@ from mlx_music.ace_step.conditioning import (
     encode_prompt,
     text_to_music_conditions,
 )
+from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
 from mlx_music.ace_step.sources import FADE_FRAMES, LoadedSource, keep_original, samples_of
 from mlx_music.ace_step.text_encoder import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.transformer import Condition
@@ -143,15 +144,16 @@ class Running:
         """What can only be checked once the source's length is known."""
         request, frames = self.request, source.latents.shape[2]
         if request.task == "repaint":
-            if request.repaint_start >= source.duration or request.repaint_end > source.duration:
-                outside = (
-                    "repaint_start" if request.repaint_start >= source.duration else "repaint_end"
-                )
-                raise InvalidRequest(
-                    outside,
-                    f"{getattr(request, outside):g} seconds is outside of the source, "
-                    f"which lasts {source.duration:.2f} seconds",
-                )
+            # Lengths are read off displays: as much as a latent frame beyond the end is the end.
+            end = source.duration + SAMPLES_PER_LATENT / SAMPLE_RATE
+            for name in ("repaint_start", "repaint_end"):
+                seconds = getattr(request, name)
+                if seconds > end or (name == "repaint_start" and seconds >= source.duration):
+                    raise InvalidRequest(
+                        name,
+                        f"{seconds:g} seconds is outside of the source, "
+                        f"which lasts {source.duration:.2f} seconds",
+                    )
             window = _repainted_frames(request, source)
             if not window:
                 raise InvalidRequest(
@@ -197,7 +199,8 @@ def _repainted_frames(request: GenerationRequest, source: LoadedSource) -> range
 
     A window up to the end of the sound takes the last frame along, which is seldom full.
     """
-    stop = tasks.frames_of(request.repaint_end)
+    frames = source.latents.shape[2]
+    stop = min(tasks.frames_of(request.repaint_end), frames)
     if request.repaint_end > source.duration - 1e-3:
-        stop = source.latents.shape[2]
+        stop = frames
     return range(tasks.frames_of(request.repaint_start), stop)

@@ -15,7 +15,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from mlx_music.errors import CheckpointError, InvalidRequest
-from mlx_music.request import MAX_LORA_WEIGHT, MIN_LORA_WEIGHT
+from mlx_music.limits import MAX_LORA_WEIGHT, MIN_LORA_WEIGHT
 from mlx_music.weights.download import ByteProgress
 from mlx_music.weights.loading import use_every_tensor
 from mlx_music.weights.lora_file import (
