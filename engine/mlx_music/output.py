@@ -13,11 +13,12 @@ from mlx_music.request import GenerationRequest
 FloatArray = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+# No equality: that of arrays is an array.
+@dataclass(frozen=True, eq=False)
 class MusicOutput:
     """One piece of music, as NumPy arrays that belong to no thread.
 
-    audio: (2, samples), float32 within -1 to 1, at `sample_rate` Hz.
+    audio: (2, samples), float32, -1 to 1 but for what resampling overshoots, at `sample_rate` Hz.
     latents: (8, 16, frames), float32, in the reference's layout; to work on from here without
     a loss. request: with the seed that was used, so that it makes the same again. timings:
     seconds of each stage. notes: what a person should know (say, a prompt that was too long).

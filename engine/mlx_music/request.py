@@ -328,6 +328,8 @@ def _check_task(request: GenerationRequest) -> None:
                 "edit_n_max",
                 f"{request.edit_n_max:g} is not over edit_n_min, {request.edit_n_min:g}",
             )
+    if request.source is not None and request.task in ("text2music", "retake"):
+        raise InvalidRequest("source", "is only for the tasks repaint, extend and edit")
     if request.reference is not None and request.task != "text2music":
         raise InvalidRequest("reference", f"cannot be used to {request.task}; only for new music")
     if request.reference is not None and request.oss_steps:

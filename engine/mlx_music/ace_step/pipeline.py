@@ -182,7 +182,7 @@ class ACEStep:
         with self.components.adapted(request.lora) as adapters:
             running.notes.extend(note for adapter in adapters for note in adapter.notes)
             made = running.make(lyrics, loaded, draws, len(each), speaker)
-        used = tuple(f"{adapter.path}:{adapter.weight:g}" for adapter in adapters)
+        used = request.lora or tuple(f"{lora.path}:{lora.weight:g}" for lora in adapters)
         latents = np.array(made.latents.transpose(0, 3, 1, 2))
         return [
             MusicOutput(

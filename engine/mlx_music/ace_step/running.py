@@ -32,6 +32,14 @@ from mlx_music.sampling.noise import Noise
 FloatArray = npt.NDArray[np.float32]
 
 
+#: The schedulers that tasks heed which do not heed all.
+_SCHEDULERS_OF = {
+    "repaint": ("euler",),
+    "extend": ("euler",),
+    "edit": ("euler", "pingpong"),
+}
+
+
 @dataclass(frozen=True)
 class Takes:
     """What a run made: latents (takes, 16, frames, 8) and one waveform (2, samples) per take."""
@@ -66,6 +74,9 @@ class Running:
         speaker: mx.array,
     ) -> Takes:
         """Run all stages. lyrics: token ids of the request's `lyrics` and `source_lyrics`."""
+        task, scheduler = self.request.task, self.request.scheduler
+        if scheduler not in _SCHEDULERS_OF.get(task, (scheduler,)):
+            self.notes.append(f"{task} takes plain Euler steps, whatever the scheduler")
         if (note := self.components.memory_note) is not None:
             self.notes.append(note)
         if source is not None:

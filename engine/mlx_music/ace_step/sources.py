@@ -162,6 +162,8 @@ def worked_on(
     request: GenerationRequest, source: Source | None, reference: Source | None
 ) -> Source | None:
     """What the request's task starts from, or None for new music."""
+    if source is not None and request.task in ("text2music", "retake"):
+        raise InvalidRequest("source", "is only for the tasks repaint, extend and edit")
     if request.task == "text2music":
         return reference if reference is not None else request.reference
     if request.task == "retake":

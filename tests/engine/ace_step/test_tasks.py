@@ -75,6 +75,21 @@ def test_repaint_keeps_what_is_outside(
     assert not output.audio[:, ~kept].any()  # what was decoded, which is silence here
 
 
+@pytest.mark.parametrize("scheduler", ["euler", "heun", "pingpong"])
+def test_a_scheduler_that_is_not_heeded_is_noted(model: ACEStep, scheduler: str) -> None:
+    source = song(16)
+    repainted = model.repaint(source, start=0.2, end=0.6, scheduler=scheduler, **QUICK)
+    assert any("plain Euler" in note for note in repainted.notes) is (scheduler != "euler")
+    edited = model.edit(source, prompt="piano", scheduler=scheduler, **QUICK)
+    assert any("plain Euler" in note for note in edited.notes) is (scheduler == "heun")
+
+
+def test_a_source_is_not_ignored(model: ACEStep) -> None:
+    for source in (song(16), "a.wav"):
+        with pytest.raises(InvalidRequest, match="only for the tasks"):
+            model.generate(prompt=PROMPT, source=source, num_inference_steps=1)
+
+
 def test_repaint_without_variance_changes_nothing(model: ACEStep) -> None:
     source = song(20)
     output = model.repaint(source, start=0.5, end=1.0, variance=0.0, **QUICK)
