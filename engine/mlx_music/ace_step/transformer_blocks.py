@@ -38,8 +38,8 @@ class RotaryTables:
         return (x.astype(mx.float32) * self.cos + turned * self.sin).astype(x.dtype)
 
 
-class SelfAttention(nn.Module):
-    """ReLU linear attention (Katharopoulos et al., 2020, arXiv 2006.16236)."""
+class Attention(nn.Module):
+    """The projections to and from the heads that both kinds of attention have."""
 
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
@@ -49,34 +49,33 @@ class SelfAttention(nn.Module):
         self.to_v = nn.Linear(dim, dim)
         self.to_out = [nn.Linear(dim, dim)]
 
-    def __call__(self, x: mx.array, rope: RotaryTables, query_scale: mx.array | None) -> mx.array:
+    def queries(self, x: mx.array, rope: RotaryTables, query_scale: mx.array | None) -> mx.array:
         q = self.to_q(x)
         if query_scale is not None:
             q = q * query_scale
-        q, k, v = (_split_heads(y, self.heads) for y in (q, self.to_k(x), self.to_v(x)))
+        return rope(_split_heads(q, self.heads))
+
+    def keys_and_values(self, x: mx.array, rope: RotaryTables) -> tuple[mx.array, mx.array]:
+        keys = rope(_split_heads(self.to_k(x), self.heads))
+        return keys, _split_heads(self.to_v(x), self.heads)
+
+
+class SelfAttention(Attention):
+    """ReLU linear attention (Katharopoulos et al., 2020, arXiv 2006.16236)."""
+
+    def __call__(self, x: mx.array, rope: RotaryTables, query_scale: mx.array | None) -> mx.array:
+        keys, values = self.keys_and_values(x, rope)
         # float32, as in the reference: these are sums over every frame of the song.
-        q = mx.maximum(rope(q), 0).astype(mx.float32)
-        k = mx.maximum(rope(k), 0).astype(mx.float32)
-        summed = q @ (k.swapaxes(-1, -2) @ v.astype(mx.float32))
+        q = mx.maximum(self.queries(x, rope, query_scale), 0).astype(mx.float32)
+        k = mx.maximum(keys, 0).astype(mx.float32)
+        summed = q @ (k.swapaxes(-1, -2) @ values.astype(mx.float32))
         weight = q @ k.sum(axis=2)[..., None]
         out = (summed / (weight + LINEAR_ATTENTION_EPS)).astype(x.dtype)
         return self.to_out[0](_merge_heads(out))
 
 
-class CrossAttention(nn.Module):
-    """Softmax attention to the condition, whose keys and values are prepared beforehand."""
-
-    def __init__(self, dim: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.to_q = nn.Linear(dim, dim)
-        self.to_k = nn.Linear(dim, dim)
-        self.to_v = nn.Linear(dim, dim)
-        self.to_out = [nn.Linear(dim, dim)]
-
-    def keys_and_values(self, states: mx.array, rope: RotaryTables) -> tuple[mx.array, mx.array]:
-        keys = rope(_split_heads(self.to_k(states), self.heads))
-        return keys, _split_heads(self.to_v(states), self.heads)
+class CrossAttention(Attention):
+    """Softmax attention to the condition, whose keys and values are made beforehand."""
 
     def __call__(
         self,
@@ -87,10 +86,7 @@ class CrossAttention(nn.Module):
         rope: RotaryTables,
         query_scale: mx.array | None,
     ) -> mx.array:
-        q = self.to_q(x)
-        if query_scale is not None:
-            q = q * query_scale
-        q = rope(_split_heads(q, self.heads))
+        q = self.queries(x, rope, query_scale)
         scale = 1.0 / math.sqrt(q.shape[-1])
         out = mx.fast.scaled_dot_product_attention(q, keys, values, scale=scale, mask=bias)
         return self.to_out[0](_merge_heads(out))
