@@ -15,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mlx_music.backend import preload_blas
+from mlx_music.backend import prepare_linux
 from mlx_music.version import __version__
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _HOMES = {
     "ProgressEvent": "mlx_music.progress",
 }
 
-preload_blas()
+prepare_linux()
 
 
 def __getattr__(name: str) -> Any:

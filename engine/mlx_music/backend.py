@@ -8,6 +8,7 @@ loaded first, serve MLX 30 to 70 times faster.
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,19 @@ DTYPES = ("bfloat16", "float16", "float32")
 _OPENBLAS_NAMES = ("libopenblas.so.0", "libopenblasp.so.0", "libopenblas.so")
 
 
-def preload_blas() -> str | None:
-    """Load OpenBLAS ahead of MLX on Linux, if the system has it.
+def prepare_linux() -> str | None:
+    """Set MLX up for Linux; it must be called before the first import of `mlx`.
 
-    Returns the name that was loaded, or None (macOS, or no OpenBLAS: MLX works, slower).
-    It has an effect only before the first import of `mlx`; `mlx_music/__init__.py` calls it.
+    Loads OpenBLAS, if the system has it, and returns the name that was loaded. None is macOS,
+    where there is nothing to do, or no OpenBLAS: then MLX works, slower.
+
+    MLX on CUDA hands its work over in portions, and keeps the temporaries of a portion until it
+    is done. Smaller ones than its default take the peak of a song from 12.7 to 7.3 GiB (60
+    seconds) and from 21.0 to 9.6 GiB (240), at no loss of speed (H100, bfloat16).
     """
     if not sys.platform.startswith("linux") or "mlx.core" in sys.modules:
         return None
+    os.environ.setdefault("MLX_MAX_OPS_PER_BUFFER", "10")
     for name in _OPENBLAS_NAMES:
         try:
             ctypes.CDLL(name, mode=ctypes.RTLD_GLOBAL)
