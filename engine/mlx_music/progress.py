@@ -14,7 +14,8 @@ from mlx_music.errors import Cancelled
 class ProgressEvent:
     """Where a run stands. Times are seconds.
 
-    `stage` is "load", "encode", "sample" or "decode"; `step` of `total` counts within it.
+    `stage` is "download" (counting bytes), "source" (a source is read and encoded), "encode",
+    "sample", "decode", "verify" or "quantize"; `step` of `total` counts within it.
     `remaining` estimates the rest of this stage from its pace so far; None before the first
     step has been taken.
     """

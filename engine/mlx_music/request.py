@@ -29,6 +29,9 @@ CFG_TYPES = ("apg", "cfg", "cfg_star")
 #: The heading of the fields that only matter where there is a source.
 WORKING_GROUP = "Working on a source"
 
+#: The fields that say who sings, whatever is done.
+SINGER_FIELDS = ("lora", "speaker_embedding")
+
 #: For an edit: what part of the steps to leave out, and after what part to sample freely.
 EDIT_PRESETS = {"only_lyrics": (0.6, 1.0), "remix": (0.2, 0.4)}
 
@@ -222,7 +225,7 @@ class GenerationRequest:
 
         takes: how many, with seeds that count up from the request's, or from a new one if it has
         none; or the seeds themselves. For a retake they are retake seeds, because its seed is
-        its original's.
+        its original's. Where a task needs both, the retake seed is the seed unless it is given.
         """
         is_retake = self.task == "retake"
         if is_retake and self.seed is None:
@@ -230,7 +233,10 @@ class GenerationRequest:
                 "seed", "is missing; a retake starts from the seed of its original"
             )
         first = self.seed if self.seed is not None else new_seed()
-        other = self.retake_seed if self.retake_seed is not None else new_seed()
+        # Where the seed is given, all noise follows from it; but a retake's other noise is new.
+        other = new_seed() if is_retake else first
+        if self.retake_seed is not None:
+            other = self.retake_seed
         if isinstance(takes, int):
             if takes < 1:
                 raise InvalidRequest("takes", f"{takes} cannot be made; ask for 1 or more")
@@ -248,11 +254,14 @@ class GenerationRequest:
         ]
 
     def for_another_task(self) -> GenerationRequest:
-        """The words and settings alone: no seed, and nothing that says what was worked on."""
+        """The words and settings alone: no seed, and nothing that says what was worked on.
+
+        Adapters and speaker stay, or a few new bars would be sung by somebody else.
+        """
         working = {
             name: spec.default
             for name, spec in _FIELDS.items()
-            if limit_of(name).group == WORKING_GROUP
+            if limit_of(name).group == WORKING_GROUP and name not in SINGER_FIELDS
         }
         return self.replace(seed=None, **working)
 

@@ -169,10 +169,12 @@ class ACEStep:
         loaded = None
         start = worked_on(request, source, reference)
         if start is not None:
+            progress.start("source", 1)
             with running.timed("source"):
                 name = "reference" if request.task == "text2music" else "source"
                 autoencoder = self.components.autoencoder
                 loaded = load_source(start, autoencoder, request.sample_rate, name)
+            progress.step(1)
         size = self.components.transformer.config.speaker_embedding_dim
         given = request.speaker_embedding if speaker_embedding is None else speaker_embedding
         speaker = load_speaker(given, size)

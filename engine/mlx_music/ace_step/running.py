@@ -189,20 +189,25 @@ class Running:
                 "the audio is not finite after decoding; try a lower guidance_scale or "
                 'dtype="float32"'
             )
-        if source is None or request.task not in ("repaint", "extend"):
+        return wave if source is None else self._with_original(wave, source)
+
+    def _with_original(self, wave: FloatArray, source: LoadedSource) -> FloatArray:
+        """`wave` as long as its source, with the source's sound where that was kept."""
+        request, rate = self.request, self.request.sample_rate
+        fade = samples_of(FADE_FRAMES, rate)
+        if request.task == "extend":
+            left = tasks.frames_of(request.extend_left)
+            inside = left + source.latents.shape[2]
+            offset, end = samples_of(left, rate), min(samples_of(inside, rate), wave.shape[1])
+            return keep_original(wave, source.audio, offset, [range(offset, end)], fade)
+        # The last latent frame is seldom full.
+        wave = wave[:, : source.audio.shape[1]]
+        if request.task != "repaint":
             return wave
-        fade = samples_of(FADE_FRAMES, request.sample_rate)
-        if request.task == "repaint":
-            wave = wave[:, : source.audio.shape[1]]
-            window = _repainted_frames(request, source)
-            start, stop = (samples_of(f, request.sample_rate) for f in (window.start, window.stop))
-            kept = [range(start), range(stop, wave.shape[1])]
-            return keep_original(wave, source.audio, 0, kept, fade)
-        left = tasks.frames_of(request.extend_left)
-        inside = left + source.latents.shape[2]
-        offset, end = (samples_of(f, request.sample_rate) for f in (left, inside))
-        end = min(end, wave.shape[1])
-        return keep_original(wave, source.audio, offset, [range(offset, end)], fade)
+        window = _repainted_frames(request, source)
+        start, stop = samples_of(window.start, rate), samples_of(window.stop, rate)
+        kept = [range(start), range(stop, wave.shape[1])]
+        return keep_original(wave, source.audio, 0, kept, fade)
 
 
 def _repainted_frames(request: GenerationRequest, source: LoadedSource) -> range:

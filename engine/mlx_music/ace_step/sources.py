@@ -24,7 +24,7 @@ FloatArray = npt.NDArray[np.float32]
 #: What a task accepts as a source: a file, samples with their rate, or an earlier output.
 Source = str | os.PathLike[str] | tuple[npt.NDArray[Any], int] | MusicOutput
 
-MIN_SOURCE_DURATION = 1.0
+MIN_SOURCE_DURATION = 0.5
 
 #: Latent frames behind an edge over which decoded sound fades into the original: long enough
 #: to hide that a decoder never gives quite the original back, short enough not to smear a beat.
@@ -56,7 +56,9 @@ class LoadedSource:
         frames = max(1, int(seconds * SAMPLE_RATE / SAMPLES_PER_LATENT))
         times = -(-frames // self.latents.shape[2])
         latents = mx.concatenate([self.latents] * times, axis=2)[:, :, :frames]
-        audio = np.tile(self.audio, times)[:, : samples_of(frames, self.sample_rate)]
+        # Rounded up, as resampling what these frames decode to does.
+        samples = -(-frames * SAMPLES_PER_LATENT * self.sample_rate // SAMPLE_RATE)
+        audio = np.tile(self.audio, times + 1)[:, :samples]
         return replace(self, latents=latents, audio=audio)
 
     def whole_frames(self) -> LoadedSource:
@@ -107,6 +109,8 @@ def load_source(
         notes.append(f"{name} is mono; both channels were made the same")
     if rate < _FULL_RATE:
         notes.append(f"{name} has a sample rate of {rate} Hz, so its treble is missing")
+    if audio.shape[0] > 2:
+        raise AudioError(f"{name}: has {audio.shape[0]} channels; mix it down to mono or stereo")
     stereo = as_stereo(audio)
     latents = autoencoder.encode(stereo, rate)
     return LoadedSource(latents, resample(stereo, rate, sample_rate), sample_rate, tuple(notes))

@@ -7,8 +7,7 @@ from typing import Any
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
-from mlx_music.cli.request_flags import read_request
-from mlx_music.cli.working import add_working_flags, settings_for, source_path
+from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 from mlx_music.request import EDIT_PRESETS
 
 _EPILOG = """\
@@ -24,7 +23,7 @@ examples:
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
+    parser.add_argument_group("How far to go").add_argument(
         "--preset",
         choices=tuple(EDIT_PRESETS),
         help="which steps to edit in: "
@@ -43,8 +42,7 @@ def _run(args: argparse.Namespace) -> int:
     base = type(settings)(own.replace(**changes), settings.model)
     # What is said of the source alone is to stay so.
     follow = {"prompt": "source_prompt", "lyrics": "source_lyrics"}
-    request = read_request(args, base, follow=follow, task="edit", source=source_path(args))
-    return make_music(args, request, None)
+    return make_music(args, read_working_request(args, base, "edit", follow), None)
 
 
 COMMAND = Command(

@@ -6,12 +6,12 @@ import argparse
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
-from mlx_music.cli.request_flags import read_request
-from mlx_music.cli.working import add_working_flags, settings_for, source_path
+from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 
 _EPILOG = """\
 The song itself is kept, sample for sample but for a fade of 0.2 seconds at each seam. It may grow
-past 240 seconds. Words and settings that are not given are the source's own, if it was made here.
+past 240 seconds. Words, settings and adapters that are not given are the source's own, if it was
+made here.
 
 examples:
   half a minute more
@@ -21,15 +21,18 @@ examples:
 """
 
 
+#: What is new has nothing to stay near to.
+_DEFAULTS = {"retake_variance": 1.0}
+
+
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_working_flags(parser, ("extend_left", "extend_right", "retake_variance", "retake_seed"))
+    fields = ("extend_left", "extend_right", "retake_variance", "retake_seed")
+    add_working_flags(parser, fields, _DEFAULTS)
 
 
 def _run(args: argparse.Namespace) -> int:
-    # What is new has nothing to stay near to.
-    settings = settings_for(args, retake_variance=1.0)
-    request = read_request(args, settings, task="extend", source=source_path(args))
-    return make_music(args, request, None)
+    settings = settings_for(args, **_DEFAULTS)
+    return make_music(args, read_working_request(args, settings, "extend"), None)
 
 
 COMMAND = Command(

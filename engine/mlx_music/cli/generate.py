@@ -10,10 +10,10 @@ from mlx_music.cli.model_flags import add_model_flags
 from mlx_music.cli.request_flags import (
     REQUEST_GROUPS,
     add_request_flags,
-    fields_by_group,
     read_request,
     read_settings,
 )
+from mlx_music.cli.voice_flags import add_voice_flags, with_voice
 from mlx_music.request import WORKING_GROUP
 
 _EPILOG = """\
@@ -28,23 +28,25 @@ examples:
     mlx-music generate --from surf-3.wav --steps 100 --output surf-final.wav
   new music that starts from a recording (audio to audio)
     mlx-music generate --prompt "string quartet" --reference humming.wav --strength 0.4
+  with two adapters, one of them at half its weight; with a saved voice
+    mlx-music generate --prompt "rap, 90 bpm" --lora rap.safetensors --lora org/vinyl:0.5
+    mlx-music generate --prompt "soul ballad" --lyrics @words.txt --voice anna
   for scripts
     mlx-music generate --prompt "rain on a tin roof" --json --quiet
 """
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    working = fields_by_group()[WORKING_GROUP]
-    others = set(working) - {"reference", "reference_strength"}
     add_request_flags(parser, REQUEST_GROUPS[:1])
     add_making_flags(parser)
-    add_request_flags(parser, REQUEST_GROUPS[1:], skip=others)
+    add_voice_flags(parser, reference=True)
+    add_request_flags(parser, [title for title in REQUEST_GROUPS[1:] if title != WORKING_GROUP])
     add_model_flags(parser)
 
 
 def _run(args: argparse.Namespace) -> int:
     settings = read_settings(args)
-    return make_music(args, read_request(args, settings), settings)
+    return make_music(args, read_request(args, with_voice(args, settings)), settings)
 
 
 COMMAND = Command(

@@ -34,10 +34,12 @@ COMMANDS = (
     "repaint",
     "extend",
     "edit",
+    "voice",
     "info",
     "download",
     "verify",
     "models",
+    "quantize",
 )
 
 _DEBUG_VARIABLE = "MLX_MUSIC_DEBUG"

@@ -6,12 +6,11 @@ import argparse
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
-from mlx_music.cli.request_flags import read_request
-from mlx_music.cli.working import add_working_flags, settings_for, source_path
+from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 
 _EPILOG = """\
 The sound outside of the window, but for a fade of 0.2 seconds, stays the original's, sample for
-sample. Words and settings that are not given are the source's own, if it was made here.
+sample. Words, settings and adapters that are not given are the source's own, if it was made here.
 
 examples:
   other eight seconds, from the middle of a song
@@ -27,8 +26,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(args: argparse.Namespace) -> int:
     settings = settings_for(args)
-    request = read_request(args, settings, task="repaint", source=source_path(args))
-    return make_music(args, request, None)
+    return make_music(args, read_working_request(args, settings, "repaint"), None)
 
 
 COMMAND = Command(

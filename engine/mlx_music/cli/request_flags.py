@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlx_music.cli.text import STDIN, read_text
-from mlx_music.errors import InvalidRequest
-from mlx_music.request import GenerationRequest, check_field, limit_of
+from mlx_music.errors import InvalidRequest, MLXMusicError
+from mlx_music.request import GenerationRequest, check_field, limit_of, parse_lora
 
 if TYPE_CHECKING:
     from mlx_music.metadata import Description
@@ -42,13 +42,27 @@ _METAVARS = {
     "int | None": "N",
     "float": "X",
     "tuple[int, ...]": "N,N,...",
+    "tuple[str, ...]": "ADAPTER",
 }
+
+#: Fields that name a file.
+_FILES = ("source", "reference", "speaker_embedding")
+
+#: Fields of several values, each given by a flag of its own: `--lora A --lora B`.
+_REPEATED = tuple(name for name, spec in _FIELDS.items() if str(spec.type) == "tuple[str, ...]")
 
 #: Fields whose text may be a file or standard input.
 _READABLE = ("prompt", "lyrics", "source_prompt", "source_lyrics")
 
 #: How to say on the command line that a field shall have no value, also against `--from`.
-_NOTHING = {"seed": "random", "retake_seed": "random", "language": "auto"}
+_NOTHING = {
+    "seed": "random",
+    "retake_seed": "random",
+    "language": "auto",
+    "reference": "none",
+    "lora": "none",
+    "speaker_embedding": "none",
+}
 
 #: Where a request's fields stand among the parsed arguments, safe from other flags' names.
 _DEST = "request."
@@ -64,13 +78,17 @@ def add_request_flags(
     groups: Sequence[str] = REQUEST_GROUPS,
     *,
     skip: Collection[str] = (),
+    defaults: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add the flags of the fields in `groups`, under these headings, without those in `skip`."""
+    """Add the flags of the fields in `groups`, under these headings, without those in `skip`.
+
+    `defaults` are those of the command, where they are not the fields' own; for the help.
+    """
     for title in groups:
         group = parser.add_argument_group(title)
         for name in _FIELDS:
             if limit_of(name).group == title and name not in skip:
-                _add_flag(group, name)
+                add_field_flag(group, name, (defaults or {}).get(name))
 
 
 def add_from_flag(parser: argparse._ActionsContainer) -> None:
@@ -117,7 +135,27 @@ def read_request(
     }
     request = base.replace(**{**followed, **given, **fixed})
     request.validate()
+    _check_files(request)
     return request
+
+
+def _check_files(request: GenerationRequest) -> None:
+    """Find out that a file is missing before a model of gigabytes is looked for."""
+    for recording in (request.source, request.reference):
+        if recording is not None:
+            from mlx_music.audio.files import probe_audio
+
+            probe_audio(recording)
+    named = [("lora", parse_lora(entry)[0]) for entry in request.lora]
+    if request.speaker_embedding is not None:
+        named.append(("speaker_embedding", request.speaker_embedding))
+    for name, path in named:
+        is_file = os.path.isabs(path) or path.startswith(".") or path.endswith(".safetensors")
+        if is_file and not os.path.exists(path):
+            raise MLXMusicError(
+                f"{path}: no such file; give another with {flag_of(name)},"
+                f" or {flag_of(name)} none to do without"
+            )
 
 
 def typed_flags(args: argparse.Namespace | None) -> dict[str, str]:
@@ -133,32 +171,37 @@ def in_flags(error: InvalidRequest, args: argparse.Namespace | None) -> str:
     settings_file = getattr(args, "settings_file", None)
     if settings_file is not None and error.field not in typed:
         return f"{settings_file}: {error.field} {problem}"
-    return f"{typed.get(error.field, flag_of(error.field))}: {problem}"
+    long_names = [name for name in _ALIASES.get(error.field, ()) if name.startswith("--")]
+    usual = (*long_names, flag_of(error.field))[0]
+    return f"{typed.get(error.field, usual)}: {problem}"
 
 
-def _add_flag(group: argparse._ArgumentGroup, name: str) -> None:
+def add_field_flag(group: argparse._ArgumentGroup, name: str, default: Any = None) -> None:
+    """Add the flag of one field of a request, with its short names, range and default."""
     spec, limit = _FIELDS[name], limit_of(name)
     flags = (*_ALIASES.get(name, ()), flag_of(name))
     kind = str(spec.type)
     common: dict[str, Any] = {
         "dest": _DEST + name,
         "default": argparse.SUPPRESS,
-        "help": _help(name).replace("%", "%%"),
+        "help": _help(name, default).replace("%", "%%"),
     }
     if kind == "bool":
         group.add_argument(*flags, action=argparse.BooleanOptionalAction, **common)
         return
-    metavar = "FILE" if name in ("source", "reference") else _METAVARS[kind]
+    metavar = "FILE" if name in _FILES else _METAVARS[kind]
     if limit.choices:
         metavar = "{" + ",".join(limit.choices) + "}" if len(limit.choices) < 8 else "NAME"
     group.add_argument(*flags, action=_Typed, metavar=metavar, **common)
 
 
-def _help(name: str) -> str:
-    limit, default = limit_of(name), _FIELDS[name].default
+def _help(name: str, default: Any) -> str:
+    limit, default = limit_of(name), _FIELDS[name].default if default is None else default
     facts = []
     if name in _READABLE:
         facts.append("@file.txt reads a file, - standard input")
+    if name in _REPEATED:
+        facts.append("may be given several times")
     if limit.range and not 0 < len(limit.choices) < 8:
         facts.append(limit.range)
     if name in _NOTHING:
@@ -171,7 +214,7 @@ def _help(name: str) -> str:
 
 
 class _Typed(argparse.Action):
-    """Keeps the text of a field, and under which of its names the flag was typed."""
+    """Keeps the text of a field, or each of its texts, and as what the flag was typed."""
 
     def __call__(
         self,
@@ -180,8 +223,10 @@ class _Typed(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        setattr(namespace, self.dest, values)
         field = self.dest.removeprefix(_DEST)
+        if field in _REPEATED:
+            values = (*getattr(namespace, self.dest, ()), values)
+        setattr(namespace, self.dest, values)
         namespace.typed_flags = typed_flags(namespace) | {field: option_string or flag_of(field)}
 
 
@@ -192,10 +237,27 @@ def _given_fields(args: argparse.Namespace) -> dict[str, Any]:
         if dest.startswith(_DEST)
     }
     _check_one_stdin(texts)
-    return {
-        name: value if isinstance(value, bool) else _value(name, value)
-        for name, value in texts.items()
-    }
+    return {name: _given(name, value) for name, value in texts.items()}
+
+
+def _given(name: str, given: Any) -> Any:
+    """The value of a field from what its flag, or each of its flags, was given."""
+    if isinstance(given, bool):
+        return given
+    if name not in _REPEATED:
+        return _value(name, given)
+    entries: tuple[str, ...] = ()
+    for text in given:
+        entries = () if text == _NOTHING.get(name) else (*entries, _adapter(text))
+    check_field(name, entries)
+    return entries
+
+
+def _adapter(text: str) -> str:
+    """An entry of the field `lora`. A file or folder here is named by its whole path."""
+    path, weight = parse_lora(text)
+    local = os.path.expanduser(path)
+    return f"{os.path.abspath(local) if os.path.exists(local) else path}:{weight!r}"
 
 
 def _check_one_stdin(texts: dict[str, Any]) -> None:
@@ -210,17 +272,22 @@ def _value(name: str, text: str) -> Any:
     """The value of a field from its text, checked against its limits."""
     if text == _NOTHING.get(name):
         return None
-    kind = str(_FIELDS[name].type)
     try:
-        value = read_text(text) if name in _READABLE else _READERS[kind](text)
+        value = _reader(name)(text)
     except ValueError as error:
         if name in _READABLE:
             raise InvalidRequest(name, str(error)) from error
-        required = limit_of(name).range
+        kind, required = str(_FIELDS[name].type), limit_of(name).range
         words = f"{_WORDS[kind]}; it must be {required}" if required else _WORDS[kind]
         raise InvalidRequest(name, f'"{text}" is not {words}') from error
     check_field(name, value)
     return value
+
+
+def _reader(name: str) -> Callable[[str], Any]:
+    if name in _READABLE:
+        return read_text
+    return whole_path if name in _FILES else _READERS[str(_FIELDS[name].type)]
 
 
 def whole_numbers(text: str) -> tuple[int, ...]:
@@ -230,6 +297,11 @@ def whole_numbers(text: str) -> tuple[int, ...]:
 
 def _plain(text: str) -> str:
     return text
+
+
+def whole_path(path: str) -> str:
+    """A file's path as it is kept in a request, so that it leads there from any folder."""
+    return os.path.abspath(os.path.expanduser(path)) if path else path
 
 
 _READERS: dict[str, Callable[[str], Any]] = {

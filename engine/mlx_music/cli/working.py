@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from mlx_music.cli.making import add_making_flags
@@ -12,30 +13,45 @@ from mlx_music.cli.request_flags import (
     REQUEST_GROUPS,
     add_request_flags,
     fields_by_group,
+    read_request,
     read_settings,
+    whole_path,
 )
+from mlx_music.cli.voice_flags import add_voice_flags, with_voice
+from mlx_music.errors import InvalidRequest, MLXMusicError
 from mlx_music.metadata import Description
 from mlx_music.request import WORKING_GROUP, GenerationRequest
 
-#: Fields that a source decides, or that another command is for.
-_NOT_HERE = frozenset(("task", "source", "reference", "reference_strength", "duration"))
 
-
-def add_working_flags(parser: argparse.ArgumentParser, fields: tuple[str, ...]) -> None:
-    """Add SOURCE and the flags of all requests, and of those that work on a source `fields`."""
-    parser.add_argument("source_file", metavar="SOURCE", help="audio file to work on")
-    others = _NOT_HERE | (set(fields_by_group()[WORKING_GROUP]) - set(fields))
-    add_request_flags(parser, (WORKING_GROUP, REQUEST_GROUPS[0]), skip=others)
-    add_making_flags(parser)
-    rest = tuple(
-        group for group in REQUEST_GROUPS if group not in (WORKING_GROUP, REQUEST_GROUPS[0])
-    )
+def add_task_flags(
+    parser: argparse.ArgumentParser,
+    fields: tuple[str, ...],
+    *,
+    skip: tuple[str, ...] = (),
+    from_file: bool = True,
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Add the flags of a task that works on what exists: `fields` of its own, and those of all
+    requests but for `skip`. `defaults` as for `add_request_flags`."""
+    others = {*fields_by_group()[WORKING_GROUP], *skip} - set(fields)
+    groups = (WORKING_GROUP, REQUEST_GROUPS[0])
+    add_request_flags(parser, groups, skip=others, defaults=defaults)
+    add_making_flags(parser, from_file=from_file)
+    add_voice_flags(parser)
+    rest = [title for title in REQUEST_GROUPS[1:] if title != WORKING_GROUP]
     add_request_flags(parser, rest)
     add_model_flags(parser)
 
 
-def source_path(args: argparse.Namespace) -> str:
-    return os.path.expanduser(args.source_file)
+def add_working_flags(
+    parser: argparse.ArgumentParser,
+    fields: tuple[str, ...],
+    defaults: Mapping[str, Any] | None = None,
+) -> None:
+    """Add SOURCE and the flags of a task on it; `fields` and `defaults` are those of its own."""
+    parser.add_argument("source_file", metavar="SOURCE", help="audio file to work on")
+    # The source decides how long the music is.
+    add_task_flags(parser, fields, skip=("duration",), defaults=defaults)
 
 
 def settings_for(args: argparse.Namespace, **changes: Any) -> Description:
@@ -44,8 +60,21 @@ def settings_for(args: argparse.Namespace, **changes: Any) -> Description:
     A source that was not made here has none, and everything takes its default. Seeds are drawn
     anew. `changes` are defaults of the command.
     """
-    own = read_settings(args) or _own_settings(source_path(args))
-    return Description(own.request.for_another_task().replace(**changes), own.model)
+    own = read_settings(args) or _own_settings(os.path.expanduser(args.source_file))
+    request = own.request.for_another_task()
+    return Description(request.replace(**changes), own.model, own.version)
+
+
+def read_working_request(
+    args: argparse.Namespace,
+    settings: Description,
+    task: str,
+    follow: Mapping[str, str] | None = None,
+) -> GenerationRequest:
+    """The request to do `task` with SOURCE: flags over `--voice` over `settings`; see
+    `read_request`. The source is kept by its whole path, so that `--from` finds it again."""
+    base = with_voice(args, settings, task)
+    return read_request(args, base, follow=follow, task=task, source=whole_path(args.source_file))
 
 
 def _own_settings(path: str) -> Description:
@@ -54,4 +83,7 @@ def _own_settings(path: str) -> Description:
     tags = read_tags(path)
     if tags is None:
         return Description(GenerationRequest(), "")
-    return Description.from_json(tags.request_json, path)
+    try:
+        return Description.from_json(tags.request_json, path)
+    except InvalidRequest as error:  # which would be blamed on a flag
+        raise MLXMusicError(f"{path}: the settings in its tags cannot be used ({error})") from error

@@ -252,7 +252,7 @@ class TestBadInput:
             (np.ones((1, 8_000 * 3600)), 8_000, "lasts 3600.0 seconds"),
             (np.full((2, 88_200), np.nan), 44_100, "not numbers"),
             (np.ones((88_200, 2)), 44_100, "must be"),
-            (np.ones((6, 88_200)), 44_100, "neither mono nor stereo"),
+            (np.ones((6, 88_200)), 44_100, "mix it down to mono or stereo"),
         ],
     )
     def test_arrays(self, model: ACEStep, samples: np.ndarray, rate: int, problem: str) -> None:
