@@ -10,15 +10,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 # OpenBLAS makes MLX 30 to 70 times faster on a Linux CPU; without it everything works, slower.
-DEBIAN_PACKAGES := libopenblas0-pthread
+# python3-venv is for Debian's own Python.
+DEBIAN_PACKAGES := libopenblas0-pthread python3-venv
 
 .PHONY: demo test lint clean system
 .DELETE_ON_ERROR:
 
-demo: $(VENV)/.engine system
+demo: system $(VENV)/.engine
 	$(BIN)/python -m tests.demo
 
-test: $(VENV)/.dev system lint
+test: system $(VENV)/.dev lint
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev
@@ -29,7 +30,7 @@ lint: $(VENV)/.dev
 clean:
 	rm -rf $(VENV) build dist output *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
-$(VENV)/bin/python:
+$(VENV)/bin/python: | system
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
 	  echo "MLX Music needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). \
 	Name another with: make PYTHON=python3.12"; exit 1; }

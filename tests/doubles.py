@@ -8,15 +8,20 @@ import mlx.core as mx
 import numpy as np
 
 from mlx_music.ace_step.components import Components
-from mlx_music.ace_step.sources import samples_of
+from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
 from mlx_music.progress import Progress
 
 
 class SilentAutoencoder:
     """Decodes to silence of the right length, for tests that look at latents alone."""
 
+    def encode(self, audio: np.ndarray, sample_rate: int) -> mx.array:
+        native = -(-audio.shape[1] * SAMPLE_RATE // sample_rate)
+        return mx.zeros((1, 16, -(-native // SAMPLES_PER_LATENT), 8))
+
     def decode(self, latents: mx.array, sample_rate: int, progress: Progress) -> np.ndarray:
-        return np.zeros((2, samples_of(latents.shape[2], sample_rate)), dtype=np.float32)
+        native = latents.shape[2] * SAMPLES_PER_LATENT
+        return np.zeros((2, -(-native * sample_rate // SAMPLE_RATE)), dtype=np.float32)
 
 
 class SilentComponents(Components):

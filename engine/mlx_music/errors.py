@@ -23,7 +23,7 @@ class CheckpointError(MLXMusicError):
 
 
 class LyricsError(MLXMusicError):
-    """Lyrics cannot be turned into tokens (no vocabulary, unknown language, too long)."""
+    """Lyrics cannot be turned into tokens: there is no vocabulary, or no reader for a script."""
 
 
 class AudioError(MLXMusicError):

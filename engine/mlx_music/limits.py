@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +41,15 @@ class Limit:
 def limited(default: Any, help: str, group: str, **limits: Any) -> Any:
     """A dataclass field with its `Limit`."""
     return field(default=default, metadata={"limit": Limit(help, group, **limits)})
+
+
+def plain_number(value: Any) -> Any:
+    """NumPy's numbers as Python's, which JSON knows; all else as it is."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def check_value(name: str, annotation: str, limit: Limit, value: Any) -> None:

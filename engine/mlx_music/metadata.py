@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,9 @@ def _from_reference(values: Mapping[str, Any]) -> GenerationRequest:
     if isinstance(seeds, list) and seeds:
         # What is no whole number is left for `from_dict` to refuse by name.
         ours["seed"] = seeds[0] % (MAX_SEED + 1) if type(seeds[0]) is int else seeds[0]
+    lora = values.get("lora_name_or_path", "none")
+    if lora not in ("none", None):
+        ours["lora"] = [f"{lora}:{values.get('lora_weight', 1.0)}"]
     task = values.get("task", "text2music")
     if task != "text2music":
         raise MLXMusicError(
@@ -114,7 +118,7 @@ def read_description(path: str | Path) -> Description:
 
     Raises `AudioError` if an audio file has none, `MLXMusicError` for a JSON of another kind.
     """
-    path = Path(path)
+    path = Path(os.path.expanduser(path))
     if path.suffix.lower() == ".json":
         try:
             text = path.read_text(encoding="utf-8")

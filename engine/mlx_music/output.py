@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class MusicOutput:
         from mlx_music.metadata import Description
 
         return write_audio(
-            path,
+            os.path.expanduser(path),
             self.audio,
             self.sample_rate,
             bit_depth=bit_depth,

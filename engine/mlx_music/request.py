@@ -20,6 +20,7 @@ from mlx_music.limits import (
     check_type,
     check_value,
     limited,
+    plain_number,
 )
 from mlx_music.text.languages import LANGUAGES
 
@@ -210,16 +211,6 @@ class GenerationRequest:
 
         _check_task(self)
 
-    @property
-    def is_guided(self) -> bool:
-        """Whether an unconditional pass is made at all (a scale of 0 or 1 turns it off)."""
-        return self.guidance_scale not in (0.0, 1.0)
-
-    @property
-    def is_doubly_guided(self) -> bool:
-        """Whether prompt and lyrics are guided separately."""
-        return self.guidance_scale_text > 1.0 and self.guidance_scale_lyric > 1.0
-
     def takes(self, takes: int | Sequence[int]) -> list[GenerationRequest]:
         """The request of each of several takes, with every seed that it draws from.
 
@@ -237,11 +228,14 @@ class GenerationRequest:
         other = new_seed() if is_retake else first
         if self.retake_seed is not None:
             other = self.retake_seed
+        takes = plain_number(takes)
+        count = takes if isinstance(takes, int) else len(takes)
+        if count < 1:
+            raise InvalidRequest("takes", f"{count} cannot be made; ask for 1 or more")
         if isinstance(takes, int):
-            if takes < 1:
-                raise InvalidRequest("takes", f"{takes} cannot be made; ask for 1 or more")
             start = other if is_retake else first
             takes = [(start + take) % (MAX_SEED + 1) for take in range(takes)]
+        takes = [plain_number(seed) for seed in takes]
         for seed in takes:
             check_field("seed", seed)
         if is_retake:
@@ -268,7 +262,8 @@ class GenerationRequest:
     def replace(self, **changes: Any) -> GenerationRequest:
         """A copy with some fields changed."""
         _refuse_unknown(changes)
-        return dataclasses.replace(self, **changes)
+        plain = {name: plain_number(value) for name, value in changes.items()}
+        return dataclasses.replace(self, **plain)
 
     def to_dict(self) -> dict[str, Any]:
         """Every field as plain JSON values. `from_dict` reads it back to an equal request."""

@@ -129,3 +129,8 @@ def test_text_that_cannot_be_written_is_refused() -> None:
 def test_json_without_end_is_refused() -> None:
     with pytest.raises(MLXMusicError, match="is not JSON"):
         Description.from_json("[" * 100_000, "f")
+
+
+def test_the_adapter_of_the_reference_is_not_dropped() -> None:
+    values = {**REFERENCE_PARAMETERS, "lora_name_or_path": "org/rap", "lora_weight": 0.8}
+    assert Description.from_json(json.dumps(values), "f").request.lora == ("org/rap:0.8",)

@@ -14,7 +14,7 @@ from mlx.utils import tree_flatten
 from mlx_music.ace_step import transformer
 from mlx_music.ace_step.components import Components
 from mlx_music.ace_step.conditioning import LyricIds, encode_prompt, text_to_music_conditions
-from mlx_music.ace_step.tasks import Run, text_to_music
+from mlx_music.ace_step.tasks import Run, guidance_of, text_to_music
 from mlx_music.progress import Progress
 from mlx_music.request import GenerationRequest
 from mlx_music.weights.lora import AdaptedLayer, AdapterSet
@@ -65,8 +65,8 @@ def run_golden(reference: Reference, components: Components, run: str) -> FloatA
         mx.zeros((1, network.config.speaker_embedding_dim)),
         weaken_lyrics=request.use_erg_lyric,
         weaken_transformer=request.use_erg_diffusion,
-        guided=request.is_guided,
-        double=request.is_doubly_guided,
+        guided=guidance_of(request).enabled,
+        double=guidance_of(request).double,
     )
 
     drawn = 0

@@ -17,10 +17,10 @@ from mlx_music.ace_step import dcae, text_encoder, transformer, vocoder
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.memory import (
     GIGABYTE,
-    WORKING_BYTES,
     Residency,
     default_limit,
     plan_residency,
+    working_bytes,
 )
 from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder, TextEncoderConfig
 from mlx_music.ace_step.transformer import Transformer
@@ -94,8 +94,9 @@ class Components:
         self.memory_limit = default_limit() if memory_limit is None else memory_limit
         self._open: dict[str, nn.Module] = {}
         self._prompt_tokenizer: PromptTokenizer | None = None
-        self._residency: Residency | None = None
-        self._request_adapters: tuple[tuple[str, ...], AdapterSet] | None = None
+        self._nbytes: dict[str, int] | None = None
+        self._plan: Residency | None = None
+        self._request_adapters: tuple[object, AdapterSet] | None = None
         self._quantization: dict[str, QuantizationConfig] = {}
         #: Adapters of the transformer; they outlast its being let go.
         self.adapters = AdapterSet(sanitize=transformer.sanitize, unused=transformer.is_unused)
@@ -137,23 +138,30 @@ class Components:
         """Quantize the networks called `names` (folders), now and whenever they are opened."""
         report = quantize_networks({name: self._network(name) for name in names}, config)
         self._quantization.update(dict.fromkeys(names, config))
-        self._residency = None
+        self._nbytes = None
         return report
 
     @contextmanager
-    def adapted(self, entries: Sequence[str]) -> Iterator[list[ActiveAdapter]]:
+    def adapted(
+        self,
+        entries: Sequence[str],
+        *,
+        download: bool = True,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Iterator[list[ActiveAdapter]]:
         """The transformer with the adapters of `entries` ("PATH_OR_ID:WEIGHT") for a while.
 
         Without entries it keeps those that it has. They are read once for requests that follow
-        each other with the same entries.
+        each other with the same entries, as long as their files do not change.
         """
         if not entries:
+            self._request_adapters = None
             yield self.adapters.active
             return
         own = self.adapters
         own.detach()
         try:
-            self.adapters = self._adapters_of(tuple(entries))
+            self.adapters = self._adapters_of(tuple(entries), download, progress)
             self.adapters.attach(self.transformer)
             yield self.adapters.active
         finally:
@@ -162,56 +170,71 @@ class Components:
             if TRANSFORMER in self._open:
                 own.attach(self._open[TRANSFORMER])
 
-    def _adapters_of(self, entries: tuple[str, ...]) -> AdapterSet:
-        if self._request_adapters is None or self._request_adapters[0] != entries:
+    def _adapters_of(
+        self,
+        entries: tuple[str, ...],
+        download: bool,
+        progress: Callable[[int, int], None] | None,
+    ) -> AdapterSet:
+        key = tuple((entry, _stamp(parse_lora(entry)[0])) for entry in entries)
+        if self._request_adapters is None or self._request_adapters[0] != key:
             adapters = AdapterSet(
                 self.transformer, sanitize=transformer.sanitize, unused=transformer.is_unused
             )
             try:
                 for number, entry in enumerate(entries, start=1):
                     path, weight = parse_lora(entry)
-                    adapters.add(os.path.expanduser(path), name=str(number), weight=weight)
+                    adapters.add(
+                        os.path.expanduser(path),
+                        name=str(number),
+                        weight=weight,
+                        download=download,
+                        progress=progress,
+                    )
             finally:
                 adapters.detach()
-            self._request_adapters = (entries, adapters)
+            self._request_adapters = (key, adapters)
         return self._request_adapters[1]
 
-    @property
-    def residency(self) -> Residency:
-        """What a run lets go of to stay within the memory limit."""
-        if self._residency is None:
-            sizes = {name: _nbytes(self._network(name)) for name in FOLDERS}
-            self._residency = plan_residency(
-                sizes[TEXT_ENCODER],
-                sizes[TRANSFORMER],
-                sizes[DCAE_FOLDER] + sizes[VOCODER],
-                self.memory_limit,
-            )
-        return self._residency
+    def plan_run(self, items: int) -> str | None:
+        """Decide what a run lets go of, whose model calls are batches of `items`.
 
-    @property
-    def memory_note(self) -> str | None:
-        """What a person should know if a run needs more memory than the limit."""
-        needed = self.residency.peak_bytes
+        Returns what a person should know if the run needs more than the memory limit.
+        """
+        if self._nbytes is None:
+            self._nbytes = {name: _nbytes(self._network(name)) for name in FOLDERS}
+        sizes = self._nbytes
+        self._plan = plan_residency(
+            sizes[TEXT_ENCODER],
+            sizes[TRANSFORMER],
+            sizes[DCAE_FOLDER] + sizes[VOCODER],
+            self.memory_limit,
+            items,
+        )
+        if self._plan.drop_transformer:
+            # The tightest plan: nothing stays that is not at work.
+            self._open.pop(DCAE_FOLDER, None)
+            self._open.pop(VOCODER, None)
+        needed = self._plan.peak_bytes
         if needed <= self.memory_limit:
             return None
         return (
-            f"this model needs about {needed / GIGABYTE:.1f} GB, {WORKING_BYTES / GIGABYTE:g} of "
-            f"them to work in, and the memory limit is {self.memory_limit / GIGABYTE:.1f} GB; "
-            "a quantized model needs less"
+            f"this needs about {needed / GIGABYTE:.1f} GB, {working_bytes(items) / GIGABYTE:.1f} "
+            f"of them to work in, and the memory limit is {self.memory_limit / GIGABYTE:.1f} GB; "
+            "fewer takes at once or a quantized model need less"
         )
 
     def finished_encoding(self) -> None:
         """The text encoder has done its part of a run."""
-        if self.residency.drop_text_encoder:
-            del self._open[TEXT_ENCODER]
+        if self._plan is not None and self._plan.drop_text_encoder:
+            self._open.pop(TEXT_ENCODER, None)
         mx.clear_cache()
 
     def finished_sampling(self) -> None:
         """The transformer has done its part of a run."""
-        if self.residency.drop_transformer:
+        if self._plan is not None and self._plan.drop_transformer:
             self.adapters.detach()
-            del self._open[TRANSFORMER]
+            self._open.pop(TRANSFORMER, None)
         mx.clear_cache()
 
     def _network(self, name: str) -> nn.Module:
@@ -237,3 +260,12 @@ class Components:
 
 def _nbytes(network: nn.Module) -> int:
     return sum(array.nbytes for array in dict(tree_flatten(network.parameters())).values())
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """What changes when a file or folder does; None for a hub id."""
+    try:
+        found = os.stat(os.path.expanduser(path))
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size

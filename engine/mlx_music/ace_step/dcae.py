@@ -64,6 +64,11 @@ def unscale_latents(latents: mx.array) -> mx.array:
     return latents / _LATENT_SCALE + _LATENT_SHIFT
 
 
+def frames_of(seconds: float) -> int:
+    """Latent frames of so many seconds, towards zero as the model was trained."""
+    return int(seconds * SAMPLE_RATE / SAMPLES_PER_LATENT)
+
+
 def latent_length(samples: int, sample_rate: int) -> int:
     """Whole latent frames in `samples` samples at `sample_rate` Hz."""
     return samples * SAMPLE_RATE // (sample_rate * SAMPLES_PER_LATENT)

@@ -19,6 +19,7 @@ GIGABYTE = 1_000_000_000
 #: What a run needs beside the weights: measured on CUDA for 240 seconds, two passes a step, in
 #: bfloat16 (3.3 GB to sample, 0.9 to decode), rounded up.
 WORKING_BYTES = 3_500_000_000
+_WORKING_ITEMS = 2
 
 #: Share of the machine's memory that music may take when nobody says.
 DEFAULT_SHARE = 0.7
@@ -40,6 +41,11 @@ def default_limit() -> int:
     return int(machine_memory() * DEFAULT_SHARE)
 
 
+def working_bytes(items: int) -> int:
+    """Bytes that model calls of `items` at once (takes times passes) work in."""
+    return WORKING_BYTES * max(items, _WORKING_ITEMS) // _WORKING_ITEMS
+
+
 @dataclass(frozen=True)
 class Residency:
     """What is let go during a run, and how much memory the run then takes (bytes)."""
@@ -49,17 +55,21 @@ class Residency:
     peak_bytes: int
 
 
-def plan_residency(text_encoder: int, transformer: int, autoencoder: int, limit: int) -> Residency:
+def plan_residency(
+    text_encoder: int, transformer: int, autoencoder: int, limit: int, items: int = _WORKING_ITEMS
+) -> Residency:
     """The plan that keeps most and still fits `limit` bytes; else the one that needs least.
 
-    The arguments are the bytes of each network's weights as they are computed with.
+    The first three arguments are the bytes of each network's weights as they are computed with;
+    `items` are those of a batch (takes times passes).
     """
+    working = working_bytes(items)
     everything = text_encoder + transformer + autoencoder
     without_text = max(text_encoder, transformer + autoencoder)
     one_at_a_time = max(text_encoder, transformer, autoencoder)
     plans = (
-        Residency(False, False, everything + WORKING_BYTES),
-        Residency(True, False, without_text + WORKING_BYTES),
-        Residency(True, True, one_at_a_time + WORKING_BYTES),
+        Residency(False, False, everything + working),
+        Residency(True, False, without_text + working),
+        Residency(True, True, one_at_a_time + working),
     )
     return next((plan for plan in plans if plan.peak_bytes <= limit), plans[-1])

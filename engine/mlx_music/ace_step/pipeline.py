@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlx_music import backend
-from mlx_music.ace_step.components import REQUIRED_FILES, Components
+from mlx_music.ace_step.components import REQUIRED_FILES, TRANSFORMER, Components
 from mlx_music.ace_step.lyrics import LyricLine, LyricTokenizer, ids_of
 from mlx_music.ace_step.memory import GIGABYTE
 from mlx_music.ace_step.published import MODEL_ID
@@ -18,6 +19,7 @@ from mlx_music.ace_step.quantize import folders_of
 from mlx_music.ace_step.running import Running
 from mlx_music.ace_step.sources import Source, load_source, own_request, path_of, worked_on
 from mlx_music.ace_step.speaker import SpeakerEmbedding, load_speaker
+from mlx_music.ace_step.transformer import TransformerConfig
 from mlx_music.ace_step.vocabulary import find_vocabulary
 from mlx_music.errors import InvalidRequest, MLXMusicError
 from mlx_music.output import MusicOutput
@@ -25,6 +27,7 @@ from mlx_music.progress import ByteProgress, Progress
 from mlx_music.request import EDIT_PRESETS, MAX_LYRIC_TOKENS, GenerationRequest
 from mlx_music.sampling.noise import Noise, SeededNoise
 from mlx_music.weights.hub import find_checkpoint
+from mlx_music.weights.loading import read_config
 from mlx_music.weights.lora import ActiveAdapter
 from mlx_music.weights.quantization import QuantizationConfig, QuantizationReport
 
@@ -42,8 +45,9 @@ class ACEStep:
     stream. What it returns is NumPy and belongs to no thread.
 
     Methods that make music raise `InvalidRequest` naming the field, `AudioError` for a source
-    that cannot be used, `LyricsError`, `Cancelled`, and `GenerationError` if the numbers come
-    out of hand. The model stays usable after each.
+    and `CheckpointError` for an adapter or embedding that cannot be used, `LyricsError`,
+    `Cancelled`, and `GenerationError` if the numbers come out of hand. The model stays usable
+    after each.
     """
 
     def __init__(
@@ -59,6 +63,9 @@ class ACEStep:
         self._download = download
         self._lyric_reader = lyric_reader
         self._thread = threading.get_ident()
+        self._lyric_lock = threading.Lock()
+        #: What `load_lora` had put on the model when an output was made; see `_own_request`.
+        self._live_loras: set[tuple[str, ...]] = set()
 
     @classmethod
     def from_pretrained(
@@ -76,9 +83,9 @@ class ACEStep:
         A hub id is looked for in the local cache and else downloaded, unless `download` is
         false or the hub is in offline mode. dtype: "bfloat16", "float16" or "float32" for the
         transformer; by default bfloat16 on a GPU and float32 on a CPU. The prompt is always
-        read and sound always decoded in float32. memory_limit: GB (10^9 bytes) that a run may
-        take; to stay within it, networks that are done are let go and read again for the next
-        run. It changes nothing that is heard.
+        read and sound always decoded in float32. memory_limit: GB (10^9 bytes) that a run is
+        planned for; to fit, networks that are done are let go and read again for the next run.
+        It changes nothing that is heard.
 
         All names and shapes are checked here; values are read when they are first used. Raises
         `CheckpointError` for anything missing, damaged or of another model.
@@ -90,7 +97,7 @@ class ACEStep:
             download=download,
             progress=None if progress is None else ByteProgress(progress, "download"),
         )
-        limit = None if memory_limit is None else int(memory_limit * GIGABYTE)
+        limit = None if memory_limit is None else _limit_in_bytes(memory_limit)
         components = Components(folder, backend.dtype_of(dtype), memory_limit=limit)
         components.open_all()
         is_local = os.path.isdir(os.path.expanduser(path_or_id))
@@ -149,7 +156,8 @@ class ACEStep:
         """Make several takes of one request at once.
 
         takes: how many, with seeds that count up from the request's (for a retake, its retake
-        seeds), or the seeds themselves. Each take is what `generate` makes with its seeds alone.
+        seeds), or the seeds themselves. Each take is what `generate` makes with its seeds alone,
+        within rounding: sums come in another order in a batch.
         """
         self._check_thread()
         request = (request or GenerationRequest()).replace(**fields)
@@ -181,10 +189,16 @@ class ACEStep:
         draws = noise or SeededNoise(
             [take.seed or 0 for take in each], [take.retake_seed or 0 for take in each]
         )
-        with self.components.adapted(request.lora) as adapters:
+        downloads = ByteProgress(progress, "download")
+        with self.components.adapted(
+            request.lora, download=self._download, progress=downloads
+        ) as adapters:
             running.notes.extend(note for adapter in adapters for note in adapter.notes)
             made = running.make(lyrics, loaded, draws, len(each), speaker)
-        used = request.lora or tuple(f"{lora.path}:{lora.weight:g}" for lora in adapters)
+        used = request.lora
+        if not used and adapters:
+            used = tuple(f"{lora.path}:{lora.weight:g}" for lora in adapters)
+            self._live_loras.add(used)
         latents = np.array(made.latents.transpose(0, 3, 1, 2))
         return [
             MusicOutput(
@@ -207,7 +221,9 @@ class ACEStep:
 
         of: an output, or the request that makes it. Other keywords are those of `generate`.
         """
-        request = of.request if isinstance(of, MusicOutput) else of
+        if not isinstance(of, MusicOutput | GenerationRequest):
+            raise InvalidRequest("of", "give an output or the request that makes it")
+        request = self._without_live_loras(of.request) if isinstance(of, MusicOutput) else of
         if request.task not in ("text2music", "retake") or request.reference is not None:
             raise InvalidRequest("task", "only music made from noise alone can be retaken")
         changes = {"task": "retake", "retake_variance": variance, "retake_seed": None, **fields}
@@ -223,7 +239,7 @@ class ACEStep:
         else the source's own. Other keywords are those of `generate`.
         """
         return self.generate(
-            own_request(source),
+            self._own_request(source),
             source=source,
             **{
                 "task": "repaint",
@@ -243,7 +259,7 @@ class ACEStep:
         as for `repaint`.
         """
         return self.generate(
-            own_request(source),
+            self._own_request(source),
             source=source,
             **{
                 "task": "extend",
@@ -269,7 +285,7 @@ class ACEStep:
         or else what the source says of itself. preset: a key of `EDIT_PRESETS` for `edit_n_min=`
         and `edit_n_max=`. Other keywords are those of `generate`.
         """
-        own = own_request(source)
+        own = self._own_request(source)
         changes: dict[str, Any] = {
             "task": "edit",
             "source_prompt": own.prompt,
@@ -339,11 +355,16 @@ class ACEStep:
     def read_lyrics(self, lyrics: str, language: str | None = None) -> list[LyricLine]:
         """Each line of `lyrics` with its language and token ids.
 
-        Raises `LyricsError` if there is no vocabulary, `InvalidRequest` for an unknown language.
+        May be called from any thread. Raises `LyricsError` if there is no vocabulary,
+        `InvalidRequest` for an unknown language.
         """
-        if self._lyric_reader is None:
-            size = self.components.transformer.config.lyric_encoder_vocab_size
-            self._lyric_reader = LyricTokenizer(find_vocabulary(download=self._download), size)
+        with self._lyric_lock:
+            if self._lyric_reader is None:
+                # From the config and not from the network, which belongs to the model's thread.
+                values = read_config(self.components.folder / TRANSFORMER)
+                size = TransformerConfig.from_dict(values).lyric_encoder_vocab_size
+                path = find_vocabulary(download=self._download)
+                self._lyric_reader = LyricTokenizer(path, size)
         return self._lyric_reader.encode_lines(lyrics, language)
 
     def _lyric_ids(
@@ -364,8 +385,24 @@ class ACEStep:
             )
         return ids
 
+    def _own_request(self, source: Source) -> GenerationRequest:
+        """The words and settings that a source says it was made with."""
+        own = own_request(source)
+        return self._without_live_loras(own) if isinstance(source, MusicOutput) else own
+
+    def _without_live_loras(self, request: GenerationRequest) -> GenerationRequest:
+        # An output names the adapters that were on the model. Work on it takes those that are on
+        # it now, or `set_lora_weight` and `unload_lora` would seem to do nothing.
+        return request.replace(lora=()) if request.lora in self._live_loras else request
+
     def _check_thread(self) -> None:
         if threading.get_ident() != self._thread:
             raise MLXMusicError(
                 "this model was opened on another thread; open and use a model on one thread"
             )
+
+
+def _limit_in_bytes(gigabytes: float) -> int:
+    if isinstance(gigabytes, int | float) and math.isfinite(gigabytes) and gigabytes > 0:
+        return int(gigabytes * GIGABYTE)
+    raise InvalidRequest("memory_limit", f"{gigabytes!r} is not a number of GB over 0")

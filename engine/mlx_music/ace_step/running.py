@@ -20,7 +20,7 @@ from mlx_music.ace_step.conditioning import (
     encode_prompt,
     text_to_music_conditions,
 )
-from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
+from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT, frames_of
 from mlx_music.ace_step.sources import FADE_FRAMES, LoadedSource, keep_original, samples_of
 from mlx_music.ace_step.text_encoder import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.transformer import Condition
@@ -32,12 +32,21 @@ from mlx_music.sampling.noise import Noise
 FloatArray = npt.NDArray[np.float32]
 
 
-#: The schedulers that tasks heed which do not heed all.
-_SCHEDULERS_OF = {
-    "repaint": ("euler",),
-    "extend": ("euler",),
-    "edit": ("euler", "pingpong"),
+#: What a task makes nothing of, as the reference has it: its steps are plain Euler (an edit can
+#: also renoise), and an edit is guided by APG at every step.
+_UNHEEDED = {
+    "repaint": ("scheduler", "omega_scale"),
+    "extend": ("scheduler", "omega_scale"),
+    "edit": (
+        *("scheduler", "omega_scale", "cfg_type", "guidance_interval", "guidance_interval_decay"),
+        *("guidance_scale_text", "guidance_scale_lyric"),
+        *("use_erg_tag", "use_erg_lyric", "use_erg_diffusion"),
+    ),
 }
+
+
+#: An edit with this scheduler renoises once it samples freely.
+_RENOISING = ("edit", "pingpong")
 
 
 @dataclass(frozen=True)
@@ -74,14 +83,14 @@ class Running:
         speaker: mx.array,
     ) -> Takes:
         """Run all stages. lyrics: token ids of the request's `lyrics` and `source_lyrics`."""
-        task, scheduler = self.request.task, self.request.scheduler
-        if scheduler not in _SCHEDULERS_OF.get(task, (scheduler,)):
-            self.notes.append(f"{task} takes plain Euler steps, whatever the scheduler")
-        if (note := self.components.memory_note) is not None:
+        self._note_what_is_not_heeded(source)
+        guidance = tasks.guidance_of(self.request)
+        passes = 1 + guidance.enabled + (guidance.enabled and guidance.double)
+        if (note := self.components.plan_run(takes * passes)) is not None:
             self.notes.append(note)
         if source is not None:
             self.notes.extend(source.notes)
-            if self.request.task == "extend" and self.request.extend_right > 0:
+            if self.request.task == "extend" and frames_of(self.request.extend_right) > 0:
                 source = source.whole_frames()
             if self.request.task == "text2music" and self.request.reference_loop:
                 source = source.fitted(self.request.duration)
@@ -109,13 +118,35 @@ class Running:
         mx.clear_cache()
         return Takes(latents, audio, tuple(self.notes))
 
+    def _note_what_is_not_heeded(self, source: LoadedSource | None) -> None:
+        request, default = self.request, GenerationRequest()
+        given = [
+            name
+            for name in _UNHEEDED.get(request.task, ())
+            if getattr(request, name) != getattr(default, name)
+            and not (name == "scheduler" and (request.task, request.scheduler) == _RENOISING)
+        ]
+        if given:
+            self.notes.append(f"{request.task} makes nothing of {', '.join(given)}")
+        if (request.guidance_scale_text > 1.0) is not (request.guidance_scale_lyric > 1.0):
+            self.notes.append(
+                "guidance_scale_text and guidance_scale_lyric do nothing unless both are over 1"
+            )
+        own_rate = request.sample_rate if source is None else source.own_rate
+        if request.task in ("repaint", "extend") and own_rate != request.sample_rate:
+            self.notes.append(
+                f"what is kept is resampled, from {own_rate} to {request.sample_rate} Hz; "
+                f"a sample_rate of {own_rate} keeps it sample for sample"
+            )
+
     def _conditions(
         self, lyric_ids: list[int], prompt: str, speaker: mx.array
     ) -> dict[str, Condition]:
         request, transformer = self.request, self.components.transformer
         states, lyrics = self._read(prompt), LyricIds.of(lyric_ids)
+        guidance = tasks.guidance_of(request)
         if request.task == "edit":
-            return edit_conditions(transformer, states, lyrics, speaker, guided=request.is_guided)
+            return edit_conditions(transformer, states, lyrics, speaker, guided=guidance.enabled)
         return text_to_music_conditions(
             transformer,
             states,
@@ -123,8 +154,8 @@ class Running:
             speaker,
             weaken_lyrics=request.use_erg_lyric,
             weaken_transformer=request.use_erg_diffusion,
-            guided=request.is_guided,
-            double=request.is_doubly_guided,
+            guided=guidance.enabled,
+            double=guidance.double,
         )
 
     def _read(self, prompt: str) -> PromptStates:
@@ -134,7 +165,7 @@ class Running:
             self.notes.append(
                 f"the prompt is {length} tokens long; the model hears the first {MAX_PROMPT_TOKENS}"
             )
-        weaken = self.request.is_guided and self.request.use_erg_tag
+        weaken = tasks.guidance_of(self.request).enabled and self.request.use_erg_tag
         return encode_prompt(prompt, tokenizer, self.components.text_encoder, weaken=weaken)
 
     def _sample(
@@ -174,7 +205,12 @@ class Running:
                 raise InvalidRequest(
                     "repaint_end", f"is over {MAX_DURATION:g} seconds after the start"
                 )
-        elif request.task != "extend" and frames > tasks.MAX_FRAMES:
+        elif request.task == "extend":
+            if frames_of(request.extend_left) + frames_of(request.extend_right) == 0:
+                raise InvalidRequest(
+                    "extend_right", "adds less than a latent frame, which is 0.093 seconds"
+                )
+        elif frames > tasks.MAX_FRAMES:
             name = "source" if request.task == "edit" else "reference"
             raise InvalidRequest(
                 name,
@@ -196,9 +232,14 @@ class Running:
         request, rate = self.request, self.request.sample_rate
         fade = samples_of(FADE_FRAMES, rate)
         if request.task == "extend":
-            left = tasks.frames_of(request.extend_left)
-            inside = left + source.latents.shape[2]
-            offset, end = samples_of(left, rate), min(samples_of(inside, rate), wave.shape[1])
+            left = frames_of(request.extend_left)
+            offset = samples_of(left, rate)
+            if frames_of(request.extend_right) == 0:
+                # The source's end is the song's end, and needs no fade.
+                wave = wave[:, : offset + source.audio.shape[1]]
+                end = wave.shape[1]
+            else:
+                end = samples_of(left + source.latents.shape[2], rate)
             return keep_original(wave, source.audio, offset, [range(offset, end)], fade)
         # The last latent frame is seldom full.
         wave = wave[:, : source.audio.shape[1]]
@@ -216,7 +257,7 @@ def _repainted_frames(request: GenerationRequest, source: LoadedSource) -> range
     A window up to the end of the sound takes the last frame along, which is seldom full.
     """
     frames = source.latents.shape[2]
-    stop = min(tasks.frames_of(request.repaint_end), frames)
+    stop = min(frames_of(request.repaint_end), frames)
     if request.repaint_end > source.duration - 1e-3:
         stop = frames
-    return range(tasks.frames_of(request.repaint_start), stop)
+    return range(frames_of(request.repaint_start), stop)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
-from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
+from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT, frames_of, latent_length
 from mlx_music.audio.files import as_stereo, read_audio
 from mlx_music.audio.resample import resample
 from mlx_music.errors import AudioError, InvalidRequest
@@ -39,12 +39,14 @@ class LoadedSource:
     """A source ready to be worked on.
 
     latents: (1, 16, frames, 8). audio: the original, (2, samples) at `sample_rate`, which is
-    the rate of the output. notes: what was done to it that a person should know.
+    the rate of the output. own_rate: the rate that it came with. notes: what was done to it
+    that a person should know.
     """
 
     latents: mx.array
     audio: FloatArray
     sample_rate: int
+    own_rate: int
     notes: tuple[str, ...] = ()
 
     @property
@@ -53,7 +55,7 @@ class LoadedSource:
 
     def fitted(self, seconds: float) -> LoadedSource:
         """Repeated or cut to so many seconds, in whole latent frames."""
-        frames = max(1, int(seconds * SAMPLE_RATE / SAMPLES_PER_LATENT))
+        frames = max(1, frames_of(seconds))
         times = -(-frames // self.latents.shape[2])
         latents = mx.concatenate([self.latents] * times, axis=2)[:, :, :frames]
         # Rounded up, as resampling what these frames decode to does.
@@ -67,8 +69,8 @@ class LoadedSource:
         The rest of that frame is silence that encoding added, and new music must not be made
         to follow silence that is not in the song.
         """
-        per_second = SAMPLE_RATE / SAMPLES_PER_LATENT
-        frames = min(int(self.duration * per_second + 1e-6), self.latents.shape[2])
+        whole = latent_length(self.audio.shape[1], self.sample_rate)
+        frames = min(whole, self.latents.shape[2])
         audio = self.audio[:, : samples_of(frames, self.sample_rate)]
         return replace(self, latents=self.latents[:, :, :frames], audio=audio)
 
@@ -84,22 +86,19 @@ def load_source(
     if isinstance(source, MusicOutput):
         latents = mx.array(source.latents)[None].transpose(0, 2, 3, 1)
         audio = resample(source.audio, source.sample_rate, sample_rate)
-        return LoadedSource(latents, audio, sample_rate)
+        return LoadedSource(latents, audio, sample_rate, source.sample_rate)
     if isinstance(source, tuple):
-        name, (samples, rate) = field, source
-        audio = np.atleast_2d(np.asarray(samples, dtype=np.float32))
-        if audio.ndim != 2 or audio.shape[0] > audio.shape[1]:
-            raise AudioError(f"{name}: an array must be (channels, samples), not {audio.shape}")
-        _check_length(name, audio.shape[1] / rate)
+        name = field
+        audio, rate = _checked_array(source, name)
     elif isinstance(source, str | os.PathLike):
-        name = str(Path(source))
-        audio, rate = read_audio(source, max_seconds=MAX_SOURCE_DURATION)
-        _check_length(name, audio.shape[1] / rate)
+        name = os.path.expanduser(source)
+        audio, rate = read_audio(name, max_seconds=MAX_SOURCE_DURATION)
     else:
         raise AudioError(
             f"{field}: give a file, (samples, sample rate) or an output, "
             f"not {type(source).__name__}"
         )
+    _check_length(name, audio.shape[1] / rate)
     if not np.isfinite(audio).all():
         raise AudioError(f"{name}: holds samples that are not numbers")
     if not np.any(np.abs(audio) > 1e-5):
@@ -113,7 +112,22 @@ def load_source(
         raise AudioError(f"{name}: has {audio.shape[0]} channels; mix it down to mono or stereo")
     stereo = as_stereo(audio)
     latents = autoencoder.encode(stereo, rate)
-    return LoadedSource(latents, resample(stereo, rate, sample_rate), sample_rate, tuple(notes))
+    resampled = resample(stereo, rate, sample_rate)
+    return LoadedSource(latents, resampled, sample_rate, rate, tuple(notes))
+
+
+def _checked_array(source: tuple[Any, ...], name: str) -> tuple[FloatArray, int]:
+    """Samples as float32 (channels, samples), and their rate; whole numbers are scaled."""
+    if len(source) != 2 or not isinstance(source[1], numbers.Integral) or source[1] < 1:
+        raise AudioError(f"{name}: give (samples, sample rate in Hz)")
+    samples, rate = np.atleast_2d(np.asarray(source[0])), int(source[1])
+    if samples.ndim != 2 or samples.shape[0] > samples.shape[1]:
+        raise AudioError(f"{name}: an array must be (channels, samples), not {samples.shape}")
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32), rate
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError(f"{name}: samples must be floats from -1 to 1, not {samples.dtype}")
+    return samples.astype(np.float32), rate
 
 
 def _check_length(name: str, seconds: float) -> None:
@@ -193,7 +207,11 @@ def _tagged_request(path: str | os.PathLike[str]) -> GenerationRequest:
     from mlx_music.audio.tags import read_tags
     from mlx_music.metadata import Description
 
+    path = os.path.expanduser(path)
     tags = read_tags(path)
     if tags is None:
         return GenerationRequest()
-    return Description.from_json(tags.request_json, os.fspath(path)).request
+    try:
+        return Description.from_json(tags.request_json, path).request
+    except InvalidRequest as error:  # which would be blamed on what was typed
+        raise AudioError(f"{path}: the settings in its tags cannot be used ({error})") from error

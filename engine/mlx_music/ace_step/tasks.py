@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import mlx.core as mx
 
 from mlx_music.ace_step.conditioning import ConditionedModel
-from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
+from mlx_music.ace_step.dcae import frames_of
 from mlx_music.ace_step.transformer import Condition, Transformer
 from mlx_music.errors import GenerationError
 from mlx_music.progress import Progress
@@ -32,13 +32,21 @@ LATENT_HEIGHT = 16
 NORM_AXES = (1, 2)
 
 
-def frames_of(seconds: float) -> int:
-    """Latent frames of so many seconds, towards zero as the model was trained."""
-    return int(seconds * SAMPLE_RATE / SAMPLES_PER_LATENT)
-
-
 #: Frames that the model attends to at once; a longer song is extended in windows.
 MAX_FRAMES = frames_of(MAX_DURATION)
+
+
+def guidance_of(request: GenerationRequest) -> GuidanceSettings:
+    """The guidance that a request asks for."""
+    return GuidanceSettings(
+        kind=request.cfg_type,
+        scale=request.guidance_scale,
+        interval=request.guidance_interval,
+        decay=request.guidance_interval_decay,
+        min_scale=request.min_guidance_scale,
+        text_scale=request.guidance_scale_text,
+        lyric_scale=request.guidance_scale_lyric,
+    )
 
 
 @dataclass(frozen=True)
@@ -59,18 +67,8 @@ class Run:
 
     def guided(self, steps: int) -> GuidedVelocity:
         """The model's velocity under the request's guidance, for a run of `steps` steps."""
-        request = self.request
-        settings = GuidanceSettings(
-            kind=request.cfg_type,
-            scale=request.guidance_scale,
-            interval=request.guidance_interval,
-            decay=request.guidance_interval_decay,
-            min_scale=request.min_guidance_scale,
-            text_scale=request.guidance_scale_text,
-            lyric_scale=request.guidance_scale_lyric,
-        )
         model = ConditionedModel(self.transformer, dict(self.conditions))
-        return GuidedVelocity(model, settings, steps, NORM_AXES)
+        return GuidedVelocity(model, guidance_of(self.request), steps, NORM_AXES)
 
     def walk(self, latents: mx.array, schedule: Schedule) -> mx.array:
         """Sample from `latents` down `schedule` with the request's scheduler."""

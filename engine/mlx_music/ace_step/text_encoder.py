@@ -187,8 +187,10 @@ class PromptTokenizer:
 
         try:
             self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-        # The package raises bare `Exception` for every kind of unreadable file.
         except Exception as error:
+            if type(error) is not Exception:
+                raise
+            # The package raises nothing more precise for whatever is wrong with the file.
             raise CheckpointError(
                 f"{path}: cannot be read as a tokenizer ({error}); download the model again"
             ) from error

@@ -9,9 +9,9 @@ from mlx_music.cli.making import make_music
 from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 
 _EPILOG = """\
-The song itself is kept, sample for sample but for a fade of 0.2 seconds at each seam. It may grow
-past 240 seconds. Words, settings and adapters that are not given are the source's own, if it was
-made here.
+The song itself is kept, at its own sample rate sample for sample, but for a fade of 0.2 seconds
+at each seam. It may grow past 240 seconds. Words, settings and adapters that are not given are
+the source's own, if it was made here.
 
 examples:
   half a minute more

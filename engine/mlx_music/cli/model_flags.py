@@ -37,7 +37,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
         type=_gigabytes,
         metavar="GB",
         help="memory that a run may take; a small one costs time, and changes nothing that is"
-        " heard (default 70 %% of what the machine has)",
+        " heard (default 70 %% of what the GPU may use)",
     )
     group.add_argument(
         "--offline", action="store_true", help="download nothing, use what is installed"

@@ -9,8 +9,9 @@ from mlx_music.cli.making import make_music
 from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 
 _EPILOG = """\
-The sound outside of the window, but for a fade of 0.2 seconds, stays the original's, sample for
-sample. Words, settings and adapters that are not given are the source's own, if it was made here.
+Outside of the window and a fade of 0.2 seconds, the sound stays the original's: at its own sample
+rate, sample for sample. Words, settings and adapters that are not given are the source's own, if
+it was made here.
 
 examples:
   other eight seconds, from the middle of a song

@@ -46,6 +46,7 @@ def edit(
             from_source = source_velocity(call, noisy_source, timestep)
             to_target = target_velocity(call, noisy_target, timestep)
             difference = difference + (to_target - from_source) / averages
+            mx.eval(difference)  # or the passes of all draws would be held at once
         edited = edited + (sigmas[call + 1] - sigma) * difference
         mx.eval(edited)
         on_step(call + 1 - window.start)

@@ -49,7 +49,7 @@ def find_checkpoint(
         return cached
     if not download:
         state = "not downloaded" if not missing else f"download incomplete ({_listed(missing)})"
-        raise CheckpointError(f"{repo_id}: {state}; get it with `mlx-music download`")
+        raise CheckpointError(f"{repo_id}: {state}; get it with `mlx-music download {repo_id}`")
     folder = _download(list_remote(repo_id, revision), required, refresh, progress)
     _require(folder, required)
     return folder

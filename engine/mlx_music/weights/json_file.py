@@ -8,8 +8,8 @@ from typing import Any
 
 from mlx_music.errors import CheckpointError
 
-#: How every damaged file ends up whole again.
-REPAIR = "download it again (`mlx-music download`)"
+#: How a file ends up there and whole.
+REPAIR = "check the path, or get the file again (a model: with `mlx-music download`)"
 
 
 def read_bytes(path: Path, size: int = -1) -> bytes:

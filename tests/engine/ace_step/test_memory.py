@@ -8,8 +8,14 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from mlx_music import ACEStep
-from mlx_music.ace_step.components import TEXT_ENCODER, TRANSFORMER
+from mlx_music import ACEStep, InvalidRequest, Progress, ProgressEvent
+from mlx_music.ace_step.components import (
+    DCAE_FOLDER,
+    TEXT_ENCODER,
+    TRANSFORMER,
+    VOCODER,
+    Components,
+)
 from mlx_music.ace_step.memory import (
     WORKING_BYTES,
     Residency,
@@ -36,6 +42,13 @@ def test_plans(limit: int, drops: tuple[bool, bool], weights: int) -> None:
     assert plan == Residency(*drops, peak_bytes=weights + WORKING_BYTES)
 
 
+def test_more_takes_and_passes_need_more_room() -> None:
+    few = plan_residency(TEXT, SAMPLER, SOUND, 1 << 60, items=1)
+    many = plan_residency(TEXT, SAMPLER, SOUND, 1 << 60, items=6)
+    assert few.peak_bytes == TEXT + SAMPLER + SOUND + WORKING_BYTES
+    assert many.peak_bytes == TEXT + SAMPLER + SOUND + 3 * WORKING_BYTES
+
+
 def test_the_default_limit_is_part_of_the_machine() -> None:
     assert 1 << 29 < default_limit() < machine_memory()
 
@@ -51,6 +64,28 @@ def test_networks_are_let_go_and_come_back(checkpoint: Path, limit: int, kept: b
     assert (TEXT_ENCODER in components._open) is kept
     assert (TRANSFORMER in components._open) is kept
     assert any("the memory limit is" in note for note in first.notes) is not kept
+
+
+def test_one_at_a_time_means_one(checkpoint: Path) -> None:
+    components = Components(checkpoint, mx.float32, memory_limit=1)
+    model = ACEStep(components, "synthetic")
+    seen: list[set[str]] = []
+
+    def look(event: ProgressEvent) -> None:
+        if event.stage in ("sample", "decode") and event.step == 0:
+            seen.append(set(components._open))
+
+    fields = {"duration": 1.0, "num_inference_steps": 1, "seed": 1, "prompt": "funk"}
+    first = model.generate(**fields, progress=Progress(look))
+    source = (np.tile(first.audio, 2), first.sample_rate)
+    model.repaint(source, start=0.2, end=0.6, progress=Progress(look), **{**fields, "duration": 60})
+    assert seen == [{TRANSFORMER}, {DCAE_FOLDER, VOCODER}] * 2
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf"), "8"])
+def test_limits_that_are_none(checkpoint: Path, limit: float) -> None:
+    with pytest.raises(InvalidRequest, match=r"^memory_limit: "):
+        ACEStep.from_pretrained(checkpoint, memory_limit=limit)
 
 
 def test_letting_go_frees_memory(checkpoint: Path) -> None:

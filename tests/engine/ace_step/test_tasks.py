@@ -79,9 +79,12 @@ def test_repaint_keeps_what_is_outside(
 def test_a_scheduler_that_is_not_heeded_is_noted(model: ACEStep, scheduler: str) -> None:
     source = song(16)
     repainted = model.repaint(source, start=0.2, end=0.6, scheduler=scheduler, **QUICK)
-    assert any("plain Euler" in note for note in repainted.notes) is (scheduler != "euler")
+    assert any("of scheduler" in note for note in repainted.notes) is (scheduler != "euler")
     edited = model.edit(source, prompt="piano", scheduler=scheduler, **QUICK)
-    assert any("plain Euler" in note for note in edited.notes) is (scheduler == "heun")
+    assert any("of scheduler" in note for note in edited.notes) is (scheduler == "heun")
+    guided = model.edit(source, prompt="piano", cfg_type="cfg", guidance_scale_text=2.0, **QUICK)
+    assert any("of cfg_type, guidance_scale_text" in note for note in guided.notes)
+    assert any("unless both are over 1" in note for note in guided.notes)
 
 
 def test_a_source_is_not_ignored(model: ACEStep) -> None:
@@ -113,6 +116,53 @@ def test_extend_keeps_the_song(model: ACEStep, left: int, right: int) -> None:
     np.testing.assert_array_equal(
         output.audio[:, start:stop], source.audio[:, start - offset : stop - offset]
     )
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+@pytest.mark.parametrize("seconds", [1.03, 1.5, 1.77])
+def test_extending_to_the_left_keeps_the_end_of_the_song(
+    model: ACEStep, rate: int, seconds: float
+) -> None:
+    """Also where the source ends within a latent frame, and the decoder's length rounds."""
+    sound = np.random.default_rng(1).uniform(-0.5, 0.5, (2, int(seconds * rate)))
+    frames = -(-int(seconds * 44_100) // SAMPLES_PER_LATENT)
+    source = MusicOutput(
+        audio=sound.astype(np.float32),
+        sample_rate=rate,
+        latents=np.random.default_rng(2).standard_normal((8, 16, frames)).astype(np.float32),
+        request=GenerationRequest(prompt=PROMPT),
+        model="synthetic",
+    )
+    output = model.extend(source, left=0.5, num_inference_steps=2, sample_rate=rate)
+    offset = output.audio.shape[1] - source.audio.shape[1]
+    assert abs(offset - 5 * SAMPLES_PER_LATENT * rate / 44_100) <= 0.5
+    seam = 2 * SAMPLES_PER_LATENT * rate // 44_100 + 1
+    np.testing.assert_array_equal(output.audio[:, offset + seam :], source.audio[:, seam:])
+
+
+def test_less_than_a_frame_is_nothing_to_add(model: ACEStep) -> None:
+    with pytest.raises(InvalidRequest, match="less than a latent frame"):
+        model.extend(song(16), right=0.05, num_inference_steps=1)
+
+
+def test_whole_numbers_are_scaled(model: ACEStep) -> None:
+    sound = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 60_000))
+    whole = (sound * 32768).astype(np.int16)
+    fields = {"prompt": PROMPT, "start": 0.4, "end": 0.8, "seed": 1, **QUICK}
+    output = model.repaint((whole, np.int64(44_100)), **fields)
+    np.testing.assert_allclose(output.audio[:, :8_000], sound[:, :8_000], atol=1e-4)
+
+
+def test_numbers_of_numpy_are_numbers(model: ACEStep) -> None:
+    fields = {"prompt": PROMPT, "num_inference_steps": np.int64(1)}
+    output = model.generate(duration=np.float32(1.5), seed=np.uint32(3), **fields)
+    assert output.request.to_dict()["seed"] == 3
+    assert isinstance(output.request.duration, float)
+    assert len(model.generate_batch(takes=np.int64(2), **fields)) == 2
+    with pytest.raises(InvalidRequest, match="takes: 0"):
+        model.generate_batch(takes=[], **fields)
+    with pytest.raises(InvalidRequest, match="of: "):
+        model.retake("song.wav")
 
 
 @pytest.mark.parametrize(("left", "right"), [(0, 12), (9, 0), (15, 5)])
@@ -252,6 +302,9 @@ class TestBadInput:
             (np.ones((1, 8_000 * 3600)), 8_000, "lasts 3600.0 seconds"),
             (np.full((2, 88_200), np.nan), 44_100, "not numbers"),
             (np.ones((88_200, 2)), 44_100, "must be"),
+            (np.ones((2, 88_200), dtype=complex), 44_100, "must be floats"),
+            (np.ones((2, 88_200)), 0, "sample rate in Hz"),
+            (np.ones((2, 88_200)), 44_100.5, "sample rate in Hz"),
             (np.ones((6, 88_200)), 44_100, "mix it down to mono or stereo"),
         ],
     )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any, ClassVar
 
 import mlx.core as mx
 import numpy as np
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from mlx_music.ace_step.components import TRANSFORMER
 from mlx_music.ace_step.pipeline import ACEStep
@@ -168,3 +172,64 @@ def test_a_reference_is_repeated_or_cut_to_the_duration(checkpoint: Path) -> Non
     np.testing.assert_array_equal(longer.latents[..., frames : 2 * frames], short.latents)
     cut = model.generate(reference=longer, reference_loop=True, duration=1.0, **fields)
     np.testing.assert_array_equal(cut.latents, short.latents)
+
+
+def test_work_on_an_output_takes_the_adapters_that_are_on_the_model_now(
+    checkpoint: Path, golden_lora: Path
+) -> None:
+    model = ACEStep(SilentComponents(checkpoint, mx.float32), "synthetic")
+    fields = {"num_inference_steps": 2, "seed": 1}
+    song = model.generate(prompt="funk", duration=1.0, **fields)
+    plain = model.repaint(song, start=0.2, end=0.6, **fields)
+    model.load_lora(golden_lora, weight=0.5, name="a")
+    adapted = model.generate(prompt="funk", duration=1.0, **fields)
+    assert adapted.request.lora == (f"{golden_lora}:0.5",)
+    model.set_lora_weight("a", -1.0)
+    assert model.repaint(adapted, start=0.2, end=0.6, **fields).request.lora == (
+        f"{golden_lora}:-1",
+    )
+    model.unload_lora("a")
+    assert model.repaint(adapted, start=0.2, end=0.6, **fields).request.lora == ()
+    again = model.repaint(song, start=0.2, end=0.6, **fields)
+    np.testing.assert_array_equal(again.latents, plain.latents)
+
+
+def test_a_changed_adapter_is_read_again(
+    checkpoint: Path, golden_lora: Path, tmp_path: Path
+) -> None:
+    model = ACEStep(SilentComponents(checkpoint, mx.float32), "synthetic")
+    tensors = dict(mx.load(str(golden_lora)))
+    path = tmp_path / "mine.safetensors"
+    made = []
+    for scale in (1.0, 2.0):
+        halves = {n: t * scale if "lora_B" in n else t for n, t in tensors.items()}
+        mx.save_safetensors(str(path), halves)
+        os.utime(path, ns=(int(scale), int(scale)))
+        fields = {"prompt": "funk", "duration": 1.0, "num_inference_steps": 2, "seed": 1}
+        made.append(model.generate(lora=(str(path),), **fields).latents)
+    assert relative_error(made[1], made[0]) > 1e-3
+
+
+def test_nothing_is_downloaded_for_a_model_that_shall_not(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = ACEStep(SilentComponents(checkpoint, mx.float32), "synthetic", download=False)
+    with pytest.raises(CheckpointError, match="not downloaded"):
+        model.generate(prompt="funk", lora=("nobody/nothing:1",), num_inference_steps=1)
+
+
+def test_lyrics_are_read_on_any_thread(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vocabulary = Tokenizer(WordLevel({"[UNK]": 300, "[SPACE]": 2, "hello": 3}, unk_token="[UNK]"))
+    vocabulary.save(str(tmp_path / "vocab.json"))
+    monkeypatch.setenv("MLX_MUSIC_LYRIC_VOCAB", str(tmp_path / "vocab.json"))
+    model = ACEStep(SilentComponents(checkpoint, mx.float32, memory_limit=1), "synthetic")
+    fields = {"prompt": "funk", "duration": 1.0, "num_inference_steps": 1, "seed": 1}
+    before = model.generate(**fields)
+    read: list[Any] = []
+    thread = threading.Thread(target=lambda: read.extend(model.read_lyrics("hello\n\nhello")))
+    thread.start()
+    thread.join()
+    assert [line.text for line in read] == ["hello", "", "hello"]
+    np.testing.assert_array_equal(model.generate(**fields).latents, before.latents)

@@ -206,7 +206,7 @@ def test_missing_models(command: str, call: Callable[..., Result]) -> None:
     assert error("/nosuch").startswith("/nosuch: no such f")
     offline = ["--offline"] if command == "generate" else []
     assert error("org/model", *offline) == (
-        "org/model: not downloaded; get it with `mlx-music download`"
+        "org/model: not downloaded; get it with `mlx-music download org/model`"
     )
     assert "hub id like org/name" in error("model")
 

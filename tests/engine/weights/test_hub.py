@@ -101,7 +101,7 @@ def test_local_folder_has_no_revisions(tmp_path: Path) -> None:
 def test_download_not_wanted(hub: FakeHub, files: dict[str, bytes]) -> None:
     hub.add(REPO, files)
     message = failure(download=False)
-    assert message == f"{REPO}: not downloaded; get it with `mlx-music download`"
+    assert message == f"{REPO}: not downloaded; get it with `mlx-music download {REPO}`"
     folder = find()
     (folder / WEIGHTS).unlink()
     assert f"download incomplete ({WEIGHTS})" in failure(download=False)
