@@ -1,7 +1,7 @@
 """Lyrics into ids, equal to the official implementation's for every golden lyric.
 
 The goldens (`lyric_tokens.json`) lie beside the size folder that `--reference` names, or beside the
-default one.
+default one. So does the vocabulary (`lyric_vocab.json`), or else it is found as users find it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> LyricTokenizer:
+def tokenizer(reference_folder: Path) -> LyricTokenizer:
+    beside = reference_folder.parent / "lyric_vocab.json"
+    if beside.is_file():
+        return LyricTokenizer(beside)
     try:
         return LyricTokenizer(find_vocabulary())
     except LyricsError as error:
