@@ -268,7 +268,7 @@ class TestDamage:
             ({"lora_weight": 9}, "lora_weight: 9 is out of range"),
             ({"note": 1}, "note is not text"),
             ({"reference": "gone.flac"}, "its reference 'gone.flac' is not in the folder"),
-            ({"reference": "../../work/song.wav"}, "is not in the folder"),
+            ({"reference": "../../elsewhere/song.wav"}, "is not in the folder"),
             ({"reference": None}, "holds neither a recording nor"),
             ({"lora": "../lora.safetensors"}, "its lora '../lora.safetensors' is not in the f"),
         ],

@@ -90,6 +90,9 @@ class ACEStep:
         All names and shapes are checked here; values are read when they are first used. Raises
         `CheckpointError` for anything missing, damaged or of another model.
         """
+        # Before a long download, and not after it.
+        limit = None if memory_limit is None else _limit_in_bytes(memory_limit)
+        compute_dtype = backend.dtype_of(dtype)
         folder = find_checkpoint(
             os.fspath(path_or_id),
             required=REQUIRED_FILES,
@@ -97,8 +100,7 @@ class ACEStep:
             download=download,
             progress=None if progress is None else ByteProgress(progress, "download"),
         )
-        limit = None if memory_limit is None else _limit_in_bytes(memory_limit)
-        components = Components(folder, backend.dtype_of(dtype), memory_limit=limit)
+        components = Components(folder, compute_dtype, memory_limit=limit)
         components.open_all()
         is_local = os.path.isdir(os.path.expanduser(path_or_id))
         name = folder.resolve().name if is_local else str(path_or_id)
@@ -314,13 +316,14 @@ class ACEStep:
         weight: float = 1.0,
         name: str | None = None,
         revision: str | None = None,
-        download: bool = True,
+        download: bool | None = None,
         progress: Progress | None = None,
     ) -> ActiveAdapter:
         """Apply a LoRA adapter, beside those in use: a file, a folder, or a hub id.
 
         weight: -3 to 3. name: for `set_lora_weight` and `unload_lora`; by default that of the
-        file, folder or repository. Raises `CheckpointError` for what is no adapter of this model
+        file, folder or repository. download: by default, whether the model itself was allowed to
+        be downloaded. Raises `CheckpointError` for what is no adapter of this model
         and `InvalidRequest`, and leaves the model as it was.
         """
         self._check_thread()
@@ -330,7 +333,7 @@ class ACEStep:
             name=name,
             weight=weight,
             revision=revision,
-            download=download,
+            download=self._download if download is None else download,
             progress=None if progress is None else ByteProgress(progress, "download"),
         )
 

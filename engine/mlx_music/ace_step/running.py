@@ -32,9 +32,9 @@ from mlx_music.sampling.noise import Noise
 FloatArray = npt.NDArray[np.float32]
 
 
-#: What a task makes nothing of, as the reference has it: its steps are plain Euler (an edit can
+#: What a task does not use, as the reference has it: its steps are plain Euler (an edit can
 #: also renoise), and an edit is guided by APG at every step.
-_UNHEEDED = {
+_UNUSED = {
     "repaint": ("scheduler", "omega_scale"),
     "extend": ("scheduler", "omega_scale"),
     "edit": (
@@ -43,7 +43,6 @@ _UNHEEDED = {
         *("use_erg_tag", "use_erg_lyric", "use_erg_diffusion"),
     ),
 }
-
 
 #: An edit with this scheduler renoises once it samples freely.
 _RENOISING = ("edit", "pingpong")
@@ -83,7 +82,7 @@ class Running:
         speaker: mx.array,
     ) -> Takes:
         """Run all stages. lyrics: token ids of the request's `lyrics` and `source_lyrics`."""
-        self._note_what_is_not_heeded(source)
+        self._note_what_is_not_used(source)
         guidance = tasks.guidance_of(self.request)
         passes = 1 + guidance.enabled + (guidance.enabled and guidance.double)
         if (note := self.components.plan_run(takes * passes)) is not None:
@@ -118,16 +117,16 @@ class Running:
         mx.clear_cache()
         return Takes(latents, audio, tuple(self.notes))
 
-    def _note_what_is_not_heeded(self, source: LoadedSource | None) -> None:
+    def _note_what_is_not_used(self, source: LoadedSource | None) -> None:
         request, default = self.request, GenerationRequest()
         given = [
             name
-            for name in _UNHEEDED.get(request.task, ())
+            for name in _UNUSED.get(request.task, ())
             if getattr(request, name) != getattr(default, name)
             and not (name == "scheduler" and (request.task, request.scheduler) == _RENOISING)
         ]
         if given:
-            self.notes.append(f"{request.task} makes nothing of {', '.join(given)}")
+            self.notes.append(f"{request.task} does not use {', '.join(given)}")
         if (request.guidance_scale_text > 1.0) is not (request.guidance_scale_lyric > 1.0):
             self.notes.append(
                 "guidance_scale_text and guidance_scale_lyric do nothing unless both are over 1"

@@ -205,6 +205,14 @@ def test_a_missing_network_is_found_before_any_work(checkpoint: Path, tmp_path: 
         ACEStep.from_pretrained(folder)
 
 
+def test_arguments_are_checked_before_a_download() -> None:
+    """The folder is missing too: the argument must be what is told of."""
+    with pytest.raises(InvalidRequest, match=r"^dtype: "):
+        ACEStep.from_pretrained("nobody/nothing", dtype="int8", download=False)
+    with pytest.raises(InvalidRequest, match=r"^memory_limit: "):
+        ACEStep.from_pretrained("nobody/nothing", memory_limit=0, download=False)
+
+
 def test_dtypes(checkpoint: Path) -> None:
     with pytest.raises(InvalidRequest, match="dtype"):
         ACEStep.from_pretrained(checkpoint, dtype="int8")

@@ -210,12 +210,12 @@ def test_a_changed_adapter_is_read_again(
     assert relative_error(made[1], made[0]) > 1e-3
 
 
-def test_nothing_is_downloaded_for_a_model_that_shall_not(
-    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_is_downloaded_for_a_model_that_shall_not(checkpoint: Path) -> None:
     model = ACEStep(SilentComponents(checkpoint, mx.float32), "synthetic", download=False)
     with pytest.raises(CheckpointError, match="not downloaded"):
         model.generate(prompt="funk", lora=("nobody/nothing:1",), num_inference_steps=1)
+    with pytest.raises(CheckpointError, match="not downloaded"):
+        model.load_lora("nobody/nothing")
 
 
 def test_lyrics_are_read_on_any_thread(

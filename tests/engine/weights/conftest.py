@@ -3,10 +3,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import mlx.core as mx
 import pytest
 
 from tests.engine.weights.fake_hub import FakeHub, running_hub
 from tests.engine.weights.hub_cases import repository_files
+from tests.engine.weights.lora_cases import Guard, Network
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +51,21 @@ def hub(client: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def files() -> dict[str, bytes]:
     """What a repository may hold: required files, and others."""
     return repository_files()
+
+
+@pytest.fixture
+def network() -> Network:
+    """A small network to adapt."""
+    return Network.evaluated()
+
+
+@pytest.fixture
+def x() -> mx.array:
+    """What is given to `network`."""
+    return mx.random.normal((2, 5, 64), key=mx.random.key(1))
+
+
+@pytest.fixture
+def guard(tmp_path: Path, network: Network, x: mx.array) -> Guard:
+    """Tells whether a refused adapter left `network` as it was."""
+    return Guard(tmp_path, network, x)

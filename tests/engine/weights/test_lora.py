@@ -30,21 +30,6 @@ from tests.engine.weights.lora_cases import (
 )
 
 
-@pytest.fixture
-def network() -> Network:
-    return Network.evaluated()
-
-
-@pytest.fixture
-def x() -> mx.array:
-    return mx.random.normal((2, 5, 64), key=mx.random.key(1))
-
-
-@pytest.fixture
-def guard(tmp_path: Path, network: Network, x: mx.array) -> Guard:
-    return Guard(tmp_path, network, x)
-
-
 @pytest.mark.parametrize("weight", [1.0, 0.8, -3, 3.0])
 def test_adds_its_factors(tmp_path: Path, network: Network, x: mx.array, weight: float) -> None:
     path, plain = write(tmp_path, adapter()), network(x)
