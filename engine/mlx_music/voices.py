@@ -39,7 +39,7 @@ VARIABLE = "MLX_MUSIC_VOICES"
 
 MAX_NAME_LENGTH = 60
 
-#: Seconds of a recording that make a voice, at least; a source must not be shorter either.
+#: Seconds of a recording that make a voice, at least.
 MIN_SECONDS = 1.0
 
 #: Numbers in a speaker embedding of the published architecture.
