@@ -1,6 +1,7 @@
-# make demo    make a few seconds of sound, from a fresh clone
-# make test    all checks and tests
-# make clean   remove what the other targets made
+# make demo          make a few seconds of sound, from a fresh clone
+# make test          all checks and tests
+# make sketch-score  does the built-in model do what its prompts say? (half an hour or so)
+# make clean         remove what the other targets made
 #
 # Each target sets up what it needs: a virtual environment in .venv, the packages of
 # pyproject.toml and, on Debian and Ubuntu as root, the system packages below.
@@ -13,14 +14,26 @@ BIN := $(VENV)/bin
 # python3-venv is for Debian's own Python.
 DEBIAN_PACKAGES := libopenblas0-pthread python3-venv
 
-.PHONY: demo test lint clean system
+# The app's tests: Qt, a font, sound. With a screen of its own (xvfb) and a sound server (jackd2)
+# they also drag files between programs and play in real time; without, they leave that out.
+TEST_PACKAGES := libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libgssapi-krb5-2 \
+  libglib2.0-bin fonts-dejavu-core libportaudio2 xvfb xdotool jackd2 libxcb-cursor0 \
+  libxcb-icccm4 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-randr0 \
+  libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0
+
+.PHONY: demo test sketch-score lint clean system
 .DELETE_ON_ERROR:
 
 demo: system $(VENV)/.engine
 	$(BIN)/python -m tests.demo
 
+test: DEBIAN_PACKAGES += $(TEST_PACKAGES)
 test: system $(VENV)/.dev lint
 	$(BIN)/python -m pytest
+
+sketch-score: system $(VENV)/.sketch
+	$(BIN)/python -m tests.benchmarks.sketch_score
+	$(BIN)/python -m tests.benchmarks.sketch_reconstruction
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -45,6 +58,10 @@ $(VENV)/.engine: pyproject.toml | $(VENV)/bin/python
 # torch, transformers and diffusers are only compared with, never used by the product.
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,compare]"
+	@touch $@
+
+$(VENV)/.sketch: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[sketch]"
 	@touch $@
 
 system:

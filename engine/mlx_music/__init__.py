@@ -19,6 +19,7 @@ from mlx_music.backend import prepare_linux
 from mlx_music.version import __version__
 
 if TYPE_CHECKING:
+    from mlx_music.ace_step.about import AboutModel
     from mlx_music.ace_step.pipeline import ACEStep
     from mlx_music.errors import (
         AudioError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACEStep",
+    "AboutModel",
     "AudioError",
     "Cancelled",
     "CheckpointError",
@@ -51,6 +53,7 @@ __all__ = [
 
 _HOMES = {
     "ACEStep": "mlx_music.ace_step.pipeline",
+    "AboutModel": "mlx_music.ace_step.about",
     "GenerationRequest": "mlx_music.request",
     "MusicOutput": "mlx_music.output",
     "Progress": "mlx_music.progress",

@@ -43,10 +43,13 @@ class Description:
         }
 
     @classmethod
-    def from_json(cls, text: str, source: str) -> Description:
+    def from_json(
+        cls, text: str, source: str, defaults: GenerationRequest | None = None
+    ) -> Description:
         """Read what `to_json` wrote, or the parameters that the reference's own program saves.
 
-        `source` is named in errors. Raises `MLXMusicError`.
+        `source` is named in errors. `defaults`, those of a model, stand in for fields that
+        somebody left out. Raises `MLXMusicError`.
         """
         try:
             values = json.loads(text)
@@ -54,7 +57,7 @@ class Description:
             raise MLXMusicError(f"{source}: is not JSON ({error})") from error
         if isinstance(values, dict) and isinstance(values.get("request"), dict):
             return cls(
-                GenerationRequest.from_dict(values["request"]),
+                GenerationRequest.from_dict(values["request"], defaults),
                 str(values.get("model", "")),
                 str(values.get("mlx_music", "")),
             )
@@ -113,8 +116,8 @@ def _from_reference(values: Mapping[str, Any]) -> GenerationRequest:
     return GenerationRequest.from_dict(ours)
 
 
-def read_description(path: str | Path) -> Description:
-    """The settings in an audio file's tags or in a JSON file.
+def read_description(path: str | Path, defaults: GenerationRequest | None = None) -> Description:
+    """The settings in an audio file's tags or in a JSON file; see `Description.from_json`.
 
     Raises `AudioError` if an audio file has none, `MLXMusicError` for a JSON of another kind.
     """
@@ -126,10 +129,10 @@ def read_description(path: str | Path) -> Description:
             raise MLXMusicError(f"{path}: cannot be read ({error.strerror})") from error
         except UnicodeDecodeError as error:
             raise MLXMusicError(f"{path}: is not UTF-8 text") from error
-        return Description.from_json(text, str(path))
+        return Description.from_json(text, str(path), defaults)
     from mlx_music.audio.tags import read_tags
 
     tags = read_tags(path)
     if tags is None:
         raise AudioError(f"{path}: has no settings of MLX Music in its tags")
-    return Description.from_json(tags.request_json, str(path))
+    return Description.from_json(tags.request_json, str(path), defaults)

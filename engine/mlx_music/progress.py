@@ -6,8 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mlx_music.errors import Cancelled
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    #: A mel spectrogram to look at, (bins, columns): 0 is silence, 255 the loudest; low
+    #: frequencies first.
+    Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -32,10 +41,19 @@ class Progress:
 
     Events are sent on the thread that runs the model. `cancel` may be called from any thread:
     it only sets a flag, at which the run raises `Cancelled` before its next step.
+
+    on_picture: is shown the song as it takes shape, on the same thread, every few steps of
+    sampling and with every piece that is decoded; see `ace_step.preview` for what is in the
+    picture and what it costs. Each picture is a new array. Asking for them changes no result.
     """
 
-    def __init__(self, on_event: Callable[[ProgressEvent], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_event: Callable[[ProgressEvent], None] | None = None,
+        on_picture: Callable[[Picture], None] | None = None,
+    ) -> None:
         self._on_event = on_event
+        self.on_picture = on_picture
         self._cancelled = threading.Event()
         self._stage = ""
         self._total = 0

@@ -271,8 +271,10 @@ class GenerationRequest:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> GenerationRequest:
-        """The request that `to_dict` wrote. Fields left out take their defaults.
+    def from_dict(
+        cls, values: Mapping[str, Any], defaults: GenerationRequest | None = None
+    ) -> GenerationRequest:
+        """The request that `to_dict` wrote. Fields left out are those of `defaults` (of a model).
 
         Raises `InvalidRequest` for a field that this version does not know (a setting is never
         dropped in silence) and for a value of the wrong type; ranges are left to `validate`.
@@ -284,7 +286,7 @@ class GenerationRequest:
         }
         for name, value in converted.items():
             check_type(name, str(_FIELDS[name].type), value)
-        return cls(**converted)
+        return dataclasses.replace(defaults or cls(), **converted)
 
 
 def parse_lora(text: str) -> tuple[str, float]:

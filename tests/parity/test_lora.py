@@ -14,6 +14,7 @@ from mlx.utils import tree_flatten
 from mlx_music.ace_step import transformer
 from mlx_music.ace_step.components import Components
 from mlx_music.ace_step.conditioning import LyricIds, encode_prompt, text_to_music_conditions
+from mlx_music.ace_step.dcae import frames_of
 from mlx_music.ace_step.tasks import Run, guidance_of, text_to_music
 from mlx_music.progress import Progress
 from mlx_music.request import GenerationRequest
@@ -76,7 +77,8 @@ def run_golden(reference: Reference, components: Components, run: str) -> FloatA
         drawn += 1
         return reference.noise(f"run/{run}/{drawn - 1}", shape)
 
-    latents = text_to_music(Run(network, conditions, request, noise, 1, Progress()))
+    frames = frames_of(request.duration)
+    latents = text_to_music(Run(network, conditions, request, noise, 1, Progress(), frames))
     assert drawn == arguments["noise_draws"]
     return np.array(latents.transpose(0, 3, 1, 2))
 

@@ -6,7 +6,8 @@ import mlx.core as mx
 import pytest
 
 from mlx_music.ace_step.components import Components
-from mlx_music.ace_step.transformer import ERG_TAU, Condition, Transformer
+from mlx_music.ace_step.erg import ERG_TAU
+from mlx_music.ace_step.transformer import Condition, Transformer
 from tests.parity.conftest import Reference, relative_error
 
 TOLERANCE = 1e-4

@@ -14,6 +14,7 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten
 
 from mlx_music.ace_step import dcae, text_encoder, transformer, vocoder
+from mlx_music.ace_step.about import read_about
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.memory import (
     GIGABYTE,
@@ -22,10 +23,16 @@ from mlx_music.ace_step.memory import (
     plan_residency,
     working_bytes,
 )
+from mlx_music.ace_step.published import (
+    DCAE_FOLDER,
+    FOLDERS,
+    TEXT_ENCODER,
+    TRANSFORMER,
+    VOCODER,
+)
 from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder, TextEncoderConfig
 from mlx_music.ace_step.transformer import Transformer
 from mlx_music.request import parse_lora
-from mlx_music.weights.component_files import weight_alternatives
 from mlx_music.weights.loading import load_component, read_config, use_every_tensor
 from mlx_music.weights.lora import ActiveAdapter, AdapterSet
 from mlx_music.weights.misfit import Sanitize
@@ -34,20 +41,6 @@ from mlx_music.weights.quantization import (
     QuantizationReport,
     quantize_networks,
     quantized_as_stored,
-)
-from mlx_music.weights.requirements import Requirement
-
-TEXT_ENCODER = "umt5-base"
-TRANSFORMER = "ace_step_transformer"
-DCAE_FOLDER = "music_dcae_f8c8"
-VOCODER = "music_vocoder"
-FOLDERS = (TRANSFORMER, DCAE_FOLDER, VOCODER, TEXT_ENCODER)
-
-#: What a checkpoint must hold; several names where the published layout allows several.
-REQUIRED_FILES: tuple[Requirement, ...] = (
-    *(f"{folder}/config.json" for folder in FOLDERS),
-    *(weight_alternatives(folder) for folder in FOLDERS),
-    f"{TEXT_ENCODER}/tokenizer.json",
 )
 
 
@@ -90,6 +83,8 @@ class Components:
 
     def __init__(self, folder: Path, dtype: mx.Dtype, *, memory_limit: int | None = None) -> None:
         self.folder = folder
+        #: What the checkpoint says of itself.
+        self.about = read_about(folder)
         self.dtype = dtype
         self.memory_limit = default_limit() if memory_limit is None else memory_limit
         self._open: dict[str, nn.Module] = {}
@@ -101,9 +96,14 @@ class Components:
         #: Adapters of the transformer; they outlast its being let go.
         self.adapters = AdapterSet(sanitize=transformer.sanitize, unused=transformer.is_unused)
 
-    def open_all(self) -> None:
-        """Open every network, so that a damaged checkpoint is found before any work is done."""
+    def open_all(self, check: Callable[[], None] | None = None) -> None:
+        """Open every network, so that a damaged checkpoint is found before any work is done.
+
+        `check` is called before each, and may raise.
+        """
         for name in FOLDERS:
+            if check is not None:
+                check()
             self._network(name)
         _ = self.prompt_tokenizer
 
@@ -133,6 +133,13 @@ class Components:
         assert isinstance(codec, dcae.DCAE)
         assert isinstance(voice, vocoder.Vocoder)
         return MusicAutoencoder(codec, voice)
+
+    @property
+    def resident_codec(self) -> dcae.DCAE | None:
+        """The autoencoder's network, if the plan of the run leaves it in memory while sampling."""
+        codec = self._open.get(DCAE_FOLDER)
+        assert codec is None or isinstance(codec, dcae.DCAE)
+        return codec
 
     def quantize(self, config: QuantizationConfig, names: Sequence[str]) -> QuantizationReport:
         """Quantize the networks called `names` (folders), now and whenever they are opened."""

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
+from mlx_music.ace_step.erg import ERG_TAU
 from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder
-from mlx_music.ace_step.transformer import ERG_TAU, Condition, PreparedCondition, Transformer
+from mlx_music.ace_step.transformer import Condition, PreparedCondition, Transformer
 from mlx_music.sampling.loop import CONDITIONAL, TEXT_ONLY, UNCONDITIONAL
 
 

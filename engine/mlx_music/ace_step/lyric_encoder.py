@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import mlx.core as mx
 import mlx.nn as nn
 
-#: Entropy rectifying guidance: queries of these layers are scaled by tau (see `text_encoder`).
+from mlx_music.ace_step.erg import ERG_TAU
+
+#: The layers that entropy rectifying guidance weakens.
 ERG_LAYERS = range(4, 6)
-ERG_TAU = 0.01
 
 
 @dataclass(frozen=True)

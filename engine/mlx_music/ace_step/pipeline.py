@@ -6,15 +6,18 @@ import math
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from mlx_music import backend
-from mlx_music.ace_step.components import REQUIRED_FILES, TRANSFORMER, Components
+from mlx_music.ace_step.about import AboutModel
+from mlx_music.ace_step.components import Components
+from mlx_music.ace_step.finding import find_model, is_built_in
 from mlx_music.ace_step.lyrics import LyricLine, LyricTokenizer, ids_of
 from mlx_music.ace_step.memory import GIGABYTE
-from mlx_music.ace_step.published import MODEL_ID
+from mlx_music.ace_step.published import MODEL_ID, TRANSFORMER
 from mlx_music.ace_step.quantize import folders_of
 from mlx_music.ace_step.running import Running
 from mlx_music.ace_step.sources import Source, load_source, own_request, path_of, worked_on
@@ -26,7 +29,6 @@ from mlx_music.output import MusicOutput
 from mlx_music.progress import ByteProgress, Progress
 from mlx_music.request import EDIT_PRESETS, MAX_LYRIC_TOKENS, GenerationRequest
 from mlx_music.sampling.noise import Noise, SeededNoise
-from mlx_music.weights.hub import find_checkpoint
 from mlx_music.weights.loading import read_config
 from mlx_music.weights.lora import ActiveAdapter
 from mlx_music.weights.quantization import QuantizationConfig, QuantizationReport
@@ -78,7 +80,8 @@ class ACEStep:
         memory_limit: float | None = None,
         progress: Progress | None = None,
     ) -> ACEStep:
-        """Open a checkpoint: a local folder in the published layout, or a hub id.
+        """Open a model: a local folder in the published layout, a hub id, or "sketch", the small
+        one that is built in.
 
         A hub id is looked for in the local cache and else downloaded, unless `download` is
         false or the hub is in offline mode. dtype: "bfloat16", "float16" or "float32" for the
@@ -93,18 +96,23 @@ class ACEStep:
         # Before a long download, and not after it.
         limit = None if memory_limit is None else _limit_in_bytes(memory_limit)
         compute_dtype = backend.dtype_of(dtype)
-        folder = find_checkpoint(
-            os.fspath(path_or_id),
-            required=REQUIRED_FILES,
+        model = path_or_id if isinstance(path_or_id, str) else Path(path_or_id)
+        folder = find_model(
+            model,
             revision=revision,
             download=download,
             progress=None if progress is None else ByteProgress(progress, "download"),
         )
         components = Components(folder, compute_dtype, memory_limit=limit)
-        components.open_all()
-        is_local = os.path.isdir(os.path.expanduser(path_or_id))
-        name = folder.resolve().name if is_local else str(path_or_id)
+        components.open_all(None if progress is None else progress.check)
+        is_local = not is_built_in(model) and os.path.isdir(os.path.expanduser(model))
+        name = folder.resolve().name if is_local else str(model)
         return cls(components, name, download=download)
+
+    @property
+    def about(self) -> AboutModel:
+        """What the model is called and can do, and the defaults of its requests."""
+        return self.components.about
 
     def generate(
         self,
@@ -120,8 +128,9 @@ class ACEStep:
     ) -> MusicOutput:
         """Make one piece of music.
 
-        Give a request, or the fields of one (`prompt=`, `lyrics=`, `duration=`, ...), or a
-        request and the fields to change in it. What the request's `source` or `reference` names
+        Give a request, or the fields of one (`prompt=`, `lyrics=`, `duration=`, ...), which then
+        starts from the model's defaults (`about.defaults`), or a request and the fields to change
+        in it. What the request's `source` or `reference` names
         is read, unless it is handed in: a file, (samples, sample rate) or an earlier output,
         whose latents are used without a detour through sound. speaker_embedding: 512 numbers,
         or a file of them, for a checkpoint that was trained with such. noise: for tests and
@@ -162,7 +171,7 @@ class ACEStep:
         within rounding: sums come in another order in a batch.
         """
         self._check_thread()
-        request = (request or GenerationRequest()).replace(**fields)
+        request = (self.about.defaults if request is None else request).replace(**fields)
         request = request.replace(
             source=path_of(source) or request.source,
             reference=path_of(reference) or request.reference,
@@ -170,14 +179,16 @@ class ACEStep:
         )
         request.validate()
         each = request.takes(takes)
+        start = worked_on(request, source, reference)
+        self.about.check(request, has_start=start is not None)
+        heard, notes = self.about.understood(request)
         progress = progress or Progress()
-        running = Running(self.components, request, progress)
+        running = Running(self.components, heard, progress, notes=list(notes))
         lyrics = {
-            name: self._lyric_ids(getattr(request, name), name, request.language, running.notes)
+            name: self._lyric_ids(getattr(heard, name), name, request.language, running.notes)
             for name in ("lyrics", "source_lyrics")
         }
         loaded = None
-        start = worked_on(request, source, reference)
         if start is not None:
             progress.start("source", 1)
             with running.timed("source"):
@@ -257,8 +268,8 @@ class ACEStep:
     ) -> MusicOutput:
         """Add `left` seconds before and `right` seconds after `source`, which is kept.
 
-        Songs may grow past 240 seconds: they are extended in windows. Words and other keywords
-        as for `repaint`.
+        Songs may grow past what the model attends to (`about.max_duration`): they are extended in
+        windows. Words and other keywords as for `repaint`.
         """
         return self.generate(
             self._own_request(source),
@@ -358,9 +369,11 @@ class ACEStep:
     def read_lyrics(self, lyrics: str, language: str | None = None) -> list[LyricLine]:
         """Each line of `lyrics` with its language and token ids.
 
-        May be called from any thread. Raises `LyricsError` if there is no vocabulary,
-        `InvalidRequest` for an unknown language.
+        None for a model that does not sing. May be called from any thread. Raises `LyricsError`
+        if there is no vocabulary, `InvalidRequest` for an unknown language.
         """
+        if not self.about.sings:
+            return []
         with self._lyric_lock:
             if self._lyric_reader is None:
                 # From the config and not from the network, which belongs to the model's thread.
@@ -389,8 +402,8 @@ class ACEStep:
         return ids
 
     def _own_request(self, source: Source) -> GenerationRequest:
-        """The words and settings that a source says it was made with."""
-        own = own_request(source)
+        """The words and settings that a source says it was made with, or else the model's."""
+        own = own_request(source, self.about.defaults)
         return self._without_live_loras(own) if isinstance(source, MusicOutput) else own
 
     def _without_live_loras(self, request: GenerationRequest) -> GenerationRequest:

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlx_music.ace_step.components import (
+from mlx_music.ace_step.about import ABOUT_FILE
+from mlx_music.ace_step.components import NETWORKS
+from mlx_music.ace_step.published import (
     DCAE_FOLDER,
     FOLDERS,
-    NETWORKS,
     REQUIRED_FILES,
     TEXT_ENCODER,
     TRANSFORMER,
@@ -38,7 +39,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 DEFAULT_PARTS = ("transformer",)
 
 #: Files at the top of a checkpoint that go along with a copy of it.
-_PAPERS = ("LICENSE*", "NOTICE*", "README*")
+_PAPERS = (ABOUT_FILE, "LICENSE*", "NOTICE*", "README*")
 
 #: Files from this size on are shared with the original; an edit of a smaller one stays its own.
 _LINKED_FROM = 1 << 20

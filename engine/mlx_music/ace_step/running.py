@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +22,13 @@ from mlx_music.ace_step.conditioning import (
     text_to_music_conditions,
 )
 from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT, frames_of
+from mlx_music.ace_step.preview import Preview
 from mlx_music.ace_step.sources import FADE_FRAMES, LoadedSource, keep_original, samples_of
 from mlx_music.ace_step.text_encoder import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.transformer import Condition
 from mlx_music.errors import GenerationError, InvalidRequest
 from mlx_music.progress import Progress
-from mlx_music.request import MAX_DURATION, GenerationRequest
+from mlx_music.request import GenerationRequest
 from mlx_music.sampling.noise import Noise
 
 FloatArray = npt.NDArray[np.float32]
@@ -59,7 +61,10 @@ class Takes:
 
 @dataclass
 class Running:
-    """The state that the stages of one run share."""
+    """The state that the stages of one run share.
+
+    request: what the model heeds of it (see `AboutModel.understood`).
+    """
 
     components: Components
     request: GenerationRequest
@@ -105,20 +110,36 @@ class Running:
             mx.eval([c.states for c in (*conditions.values(), *before.values())])
             self.progress.step(1)
         self.components.finished_encoding()
+        preview = None
         with self.timed("sample"):
             transformer = self.components.transformer
-            run = tasks.Run(transformer, conditions, self.request, noise, takes, self.progress)
+            if self.progress.on_picture is not None:
+                preview = Preview(self.components.resident_codec, self.progress)
+            run = tasks.Run(
+                transformer,
+                conditions,
+                self.request,
+                noise,
+                takes,
+                self.progress,
+                self._max_frames,
+                preview,
+            )
             latents = self._sample(run, source, before)
         # What sampling cached is of no use to decoding, which needs the room.
         del run, conditions, before, transformer
         self.components.finished_sampling()
         with self.timed("decode"):
-            audio = [self._decode(latents[i : i + 1], source) for i in range(takes)]
+            audio = [
+                self._decode(latents[i : i + 1], source, preview if i == 0 else None)
+                for i in range(takes)
+            ]
         mx.clear_cache()
         return Takes(latents, audio, tuple(self.notes))
 
     def _note_what_is_not_used(self, source: LoadedSource | None) -> None:
-        request, default = self.request, GenerationRequest()
+        about = self.components.about
+        request, (default, _) = self.request, about.understood(about.defaults)
         given = [
             name
             for name in _UNUSED.get(request.task, ())
@@ -184,6 +205,7 @@ class Running:
     def _check_source(self, source: LoadedSource) -> None:
         """What can only be checked once the source's length is known."""
         request, frames = self.request, source.latents.shape[2]
+        longest = self.components.about.max_duration
         if request.task == "repaint":
             # Lengths are read off displays: as much as a latent frame beyond the end is the end.
             end = source.duration + SAMPLES_PER_LATENT / SAMPLE_RATE
@@ -200,25 +222,33 @@ class Running:
                 raise InvalidRequest(
                     "repaint_end", "is so near to the start that it holds no latent frame (0.09 s)"
                 )
-            if len(window) > tasks.MAX_FRAMES:
-                raise InvalidRequest(
-                    "repaint_end", f"is over {MAX_DURATION:g} seconds after the start"
-                )
+            if len(window) > self._max_frames:
+                raise InvalidRequest("repaint_end", f"is over {longest:g} seconds after the start")
         elif request.task == "extend":
             if frames_of(request.extend_left) + frames_of(request.extend_right) == 0:
                 raise InvalidRequest(
                     "extend_right", "adds less than a latent frame, which is 0.093 seconds"
                 )
-        elif frames > tasks.MAX_FRAMES:
+        elif frames > self._max_frames:
             name = "source" if request.task == "edit" else "reference"
             raise InvalidRequest(
                 name,
-                f"lasts {source.duration:.1f} seconds; the model attends to {MAX_DURATION:g}",
+                f"lasts {source.duration:.1f} seconds; the model attends to {longest:g}",
             )
 
-    def _decode(self, latents: mx.array, source: LoadedSource | None) -> FloatArray:
+    @property
+    def _max_frames(self) -> int:
+        """Latent frames that the model attends to at once: a last one need not be full."""
+        return math.ceil(self.components.about.max_duration * SAMPLE_RATE / SAMPLES_PER_LATENT)
+
+    def _decode(
+        self, latents: mx.array, source: LoadedSource | None, preview: Preview | None
+    ) -> FloatArray:
         request = self.request
-        wave = self.components.autoencoder.decode(latents, request.sample_rate, self.progress)
+        watched = {} if preview is None else {"on_mel": preview.decoded}
+        wave = self.components.autoencoder.decode(
+            latents, request.sample_rate, self.progress, **watched
+        )
         if not np.isfinite(wave).all():
             raise GenerationError(
                 "the audio is not finite after decoding; try a lower guidance_scale or "

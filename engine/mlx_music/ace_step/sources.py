@@ -192,26 +192,29 @@ def worked_on(
     return given
 
 
-def own_request(source: Source) -> GenerationRequest:
-    """The words and settings that a source says it was made with, for a task of its own."""
+def own_request(source: Source, defaults: GenerationRequest) -> GenerationRequest:
+    """The words and settings that a source says it was made with, for a task of its own.
+
+    `defaults` stand in for what it does not say.
+    """
     if isinstance(source, MusicOutput):
         own = source.request
     elif isinstance(source, str | os.PathLike):
-        own = _tagged_request(source)
+        own = _tagged_request(source, defaults)
     else:
-        own = GenerationRequest()
+        own = defaults
     return own.for_another_task()
 
 
-def _tagged_request(path: str | os.PathLike[str]) -> GenerationRequest:
+def _tagged_request(path: str | os.PathLike[str], defaults: GenerationRequest) -> GenerationRequest:
     from mlx_music.audio.tags import read_tags
     from mlx_music.metadata import Description
 
     path = os.path.expanduser(path)
     tags = read_tags(path)
     if tags is None:
-        return GenerationRequest()
+        return defaults
     try:
-        return Description.from_json(tags.request_json, path).request
+        return Description.from_json(tags.request_json, path, defaults).request
     except InvalidRequest as error:  # which would be blamed on what was typed
         raise AudioError(f"{path}: the settings in its tags cannot be used ({error})") from error

@@ -6,7 +6,7 @@ Latents here are channels last, (batch, 16, frames, 8), float32; a source has a 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -16,7 +16,7 @@ from mlx_music.ace_step.dcae import frames_of
 from mlx_music.ace_step.transformer import Condition, Transformer
 from mlx_music.errors import GenerationError
 from mlx_music.progress import Progress
-from mlx_music.request import MAX_DURATION, GenerationRequest
+from mlx_music.request import GenerationRequest
 from mlx_music.sampling import edit as flow_edit
 from mlx_music.sampling import repaint as repainting
 from mlx_music.sampling.guidance import GuidanceSettings
@@ -30,10 +30,6 @@ LATENT_HEIGHT = 16
 
 #: Axes of a latent that guidance takes norms over: height and time.
 NORM_AXES = (1, 2)
-
-
-#: Frames that the model attends to at once; a longer song is extended in windows.
-MAX_FRAMES = frames_of(MAX_DURATION)
 
 
 def guidance_of(request: GenerationRequest) -> GuidanceSettings:
@@ -51,7 +47,11 @@ def guidance_of(request: GenerationRequest) -> GuidanceSettings:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the sampler: the model under its conditions, the noise, and the controls."""
+    """One run of the sampler: the model under its conditions, the noise, and the controls.
+
+    max_frames: how many the model attends to at once; a longer song is worked on in windows.
+    on_clean: is given the clean estimate after each call (of the window that is worked on).
+    """
 
     transformer: Transformer
     conditions: Mapping[str, Condition]
@@ -59,6 +59,8 @@ class Run:
     noise: Noise
     batch: int
     progress: Progress
+    max_frames: int
+    on_clean: Callable[[mx.array], None] | None = None
 
     def draw(self, purpose: str, frames: int) -> mx.array:
         """Noise (batch, 16, frames, 8), from a source that gives (batch, 8, 16, frames)."""
@@ -78,7 +80,9 @@ class Run:
         )
         self.progress.start("sample", schedule.calls)
         velocity = self.guided(schedule.steps)
-        return checked(sample(latents, schedule, stepper, velocity, self.progress.step))
+        return checked(
+            sample(latents, schedule, stepper, velocity, self.progress.step, self.on_clean)
+        )
 
     def schedule(self) -> Schedule:
         """The request's schedule from pure noise."""
@@ -124,10 +128,10 @@ def repaint(run: Run, source: mx.array, window: range) -> mx.array:
     Of a song longer than the model attends to, it sees a window around those frames.
     """
     song = mx.broadcast_to(source, (run.batch, *source.shape[1:]))
-    length = song.shape[2]
+    length, most = song.shape[2], run.max_frames
     start, stop = window.start, window.stop
-    first = min(max(0, (start + stop - MAX_FRAMES) // 2), max(0, length - MAX_FRAMES))
-    last = min(length, first + MAX_FRAMES)
+    first = min(max(0, (start + stop - most) // 2), max(0, length - most))
+    last = min(length, first + most)
 
     initial = run.draw("initial", last - first)
     place = mx.arange(first, last)
@@ -145,22 +149,23 @@ def extend(run: Run, source: mx.array) -> mx.array:
     """
     left, right = frames_of(run.request.extend_left), frames_of(run.request.extend_right)
     song = mx.broadcast_to(source, (run.batch, *source.shape[1:]))
-    if left + song.shape[2] + right <= MAX_FRAMES:
+    most = run.max_frames
+    if left + song.shape[2] + right <= most:
         return _grow(run, song, left, right)
-    for new in _shares(right):
-        context = min(song.shape[2], MAX_FRAMES - new)
+    for new in _shares(right, most // 2):
+        context = min(song.shape[2], most - new)
         grown = _grow(run, song[:, :, song.shape[2] - context :], 0, new)
         song = mx.concatenate([song, grown[:, :, context:]], axis=2)
-    for new in _shares(left):
-        context = min(song.shape[2], MAX_FRAMES - new)
+    for new in _shares(left, most // 2):
+        context = min(song.shape[2], most - new)
         grown = _grow(run, song[:, :, :context], new, 0)
         song = mx.concatenate([grown[:, :, :new], song], axis=2)
     return song
 
 
-def _shares(frames: int) -> list[int]:
-    """`frames` in equal parts of at most half a window."""
-    parts = math.ceil(frames / (MAX_FRAMES // 2))
+def _shares(frames: int, most: int) -> list[int]:
+    """`frames` in equal parts of at most `most`."""
+    parts = math.ceil(frames / most)
     return [frames * (i + 1) // parts - frames * i // parts for i in range(parts)]
 
 
@@ -184,7 +189,11 @@ def _redo(run: Run, clean: mx.array, noise: mx.array, mask: mx.array) -> mx.arra
     run.progress.start("sample", schedule.calls - first_call)
     velocity = run.guided(schedule.steps)
     return checked(
-        repainting.repaint(clean, noise, mask, schedule, first_call, velocity, run.progress.step)
+        repainting.repaint(
+            *(clean, noise, mask, schedule, first_call, velocity),
+            on_step=run.progress.step,
+            on_clean=run.on_clean,
+        )
     )
 
 
@@ -219,6 +228,7 @@ def edit(run: Run, source: mx.array, source_conditions: Mapping[str, Condition])
         sampling_velocity=GuidedVelocity(to_target, settings, steps, NORM_AXES),
         renoise=request.scheduler == "pingpong",
         on_step=run.progress.step,
+        on_clean=run.on_clean,
     )
     return checked(latents)
 

@@ -16,6 +16,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
+from mlx_music.ace_step.erg import ERG_TAU
 from mlx_music.errors import CheckpointError
 from mlx_music.weights.config import config_from_dict
 
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
 #: The prompt is cut here, as the reference does.
 MAX_PROMPT_TOKENS = 256
 
-#: Entropy rectifying guidance: queries of these blocks are scaled by tau, which flattens
-#: attention and so weakens what the prompt says without removing it.
+#: The blocks that entropy rectifying guidance weakens.
 ERG_BLOCKS = range(8, 10)
-ERG_TAU = 0.01
 
 
 @dataclass(frozen=True)

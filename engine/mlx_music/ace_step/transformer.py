@@ -22,10 +22,8 @@ from mlx_music.ace_step.lyric_encoder import LyricEncoder, LyricEncoderConfig
 from mlx_music.ace_step.transformer_blocks import NORM_EPS, Block, RotaryTables
 from mlx_music.weights.config import config_from_dict
 
-#: Entropy rectifying guidance: queries of these blocks are scaled by tau in the unconditional
-#: pass, which flattens attention without removing the condition.
+#: The blocks that entropy rectifying guidance weakens.
 ERG_BLOCKS = range(15, 20)
-ERG_TAU = 0.01
 
 #: Length of a condition's timestep sinusoid.
 TIMESTEP_CHANNELS = 256

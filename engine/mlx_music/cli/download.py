@@ -35,10 +35,13 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from mlx_music.ace_step.components import REQUIRED_FILES
+    from mlx_music.ace_step.finding import find_model, is_built_in
     from mlx_music.ace_step.vocabulary import find_vocabulary
-    from mlx_music.weights.hub import find_checkpoint
 
+    if is_built_in(args.model):
+        folder = find_model(args.model, revision=args.revision)
+        print(f"{folder} (built in; there is nothing to download)")
+        return OK
     if Path(os.path.expanduser(args.model)).is_dir():
         raise UsageError(f"{args.model}: is a folder here already; give a hub id like org/name")
     licence = _LICENCES.get(args.model, "see its page")
@@ -48,9 +51,8 @@ def _run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
-        folder = find_checkpoint(
+        folder = find_model(
             args.model,
-            required=REQUIRED_FILES,
             revision=args.revision,
             refresh=True,
             progress=ByteProgress(progress, "download"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
+from mlx_music.cli.model_flags import choose_model
 from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 from mlx_music.request import EDIT_PRESETS
 
@@ -34,15 +35,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_for(args)
-    own = settings.request
+    chosen = choose_model(args)
+    own = settings_for(args, chosen.defaults)
     changes: dict[str, Any] = {"source_prompt": own.prompt, "source_lyrics": own.lyrics}
     if args.preset is not None:
         changes["edit_n_min"], changes["edit_n_max"] = EDIT_PRESETS[args.preset]
-    base = type(settings)(own.replace(**changes), settings.model)
     # What is said of the source alone is to stay so.
     follow = {"prompt": "source_prompt", "lyrics": "source_lyrics"}
-    return make_music(args, read_working_request(args, base, "edit", follow), None)
+    request = read_working_request(args, own.replace(**changes), "edit", follow)
+    return make_music(args, chosen, request)
 
 
 COMMAND = Command(

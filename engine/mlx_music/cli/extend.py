@@ -6,12 +6,13 @@ import argparse
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
+from mlx_music.cli.model_flags import choose_model
 from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 
 _EPILOG = """\
 The song itself is kept, at its own sample rate sample for sample, but for a fade of 0.2 seconds
-at each seam. It may grow past 240 seconds. Words, settings and adapters that are not given are
-the source's own, if it was made here.
+at each seam. It may grow past what the model makes at once. Words, settings and adapters that are
+not given are the source's own, if it was made here.
 
 examples:
   half a minute more
@@ -31,8 +32,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_for(args, **_DEFAULTS)
-    return make_music(args, read_working_request(args, settings, "extend"), None)
+    chosen = choose_model(args)
+    settings = settings_for(args, chosen.defaults, **_DEFAULTS)
+    return make_music(args, chosen, read_working_request(args, settings, "extend"))
 
 
 COMMAND = Command(

@@ -6,7 +6,7 @@ import argparse
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import add_making_flags, make_music
-from mlx_music.cli.model_flags import add_model_flags
+from mlx_music.cli.model_flags import add_model_flags, choose_model
 from mlx_music.cli.request_flags import (
     REQUEST_GROUPS,
     add_request_flags,
@@ -45,8 +45,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = read_settings(args)
-    return make_music(args, read_request(args, with_voice(args, settings)), settings)
+    chosen = choose_model(args)
+    settings = read_settings(args, chosen.defaults)
+    base = chosen.defaults if settings is None else settings.request
+    return make_music(args, chosen, read_request(args, with_voice(args, base)), settings)
 
 
 COMMAND = Command(

@@ -11,7 +11,7 @@ from typing import Any
 
 from mlx_music.cli.command import OK, Command, UsageError
 from mlx_music.cli.describe_model import model_facts, print_model
-from mlx_music.cli.model_flags import add_revision_flag, locate_checkpoint
+from mlx_music.cli.model_flags import MODEL_HELP, add_revision_flag
 from mlx_music.cli.request_flags import fields_by_group, flag_of, is_default
 from mlx_music.cli.text import length_in_words
 from mlx_music.errors import MLXMusicError
@@ -22,6 +22,7 @@ examples:
   mlx-music info ballad.wav
   mlx-music info ballad.wav --json | jq .request.seed
   mlx-music info ACE-Step/ACE-Step-v1-3.5B
+  mlx-music info sketch
 """
 
 _INDENT = "  "
@@ -31,15 +32,17 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         metavar="FILE",
-        help="audio file, settings (.json), folder of a checkpoint, or id of an installed model",
+        help=f"audio file, settings (.json), or a model: {MODEL_HELP}",
     )
     add_revision_flag(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _run(args: argparse.Namespace) -> int:
+    from mlx_music.ace_step.finding import is_built_in
+
     path = Path(os.path.expanduser(args.target))
-    if path.exists() and not path.is_dir():
+    if path.exists() and not path.is_dir() and not is_built_in(args.target):
         if args.revision is not None:
             raise UsageError("--revision: only models on the hub have one")
         facts = _file_facts(path)
@@ -58,7 +61,9 @@ def _model_folder(target: str, path: Path, revision: str | None) -> Path:
     """The folder of a model. What looks like a file is not called a missing model."""
     if not path.is_dir() and (path.suffix.lower() in _file_extensions() or path.is_absolute()):
         raise MLXMusicError(f"{path}: no such file or folder")
-    return locate_checkpoint(target, revision)
+    from mlx_music.ace_step.finding import find_model
+
+    return find_model(target, revision=revision, complete=False, download=False)
 
 
 def _file_extensions() -> set[str]:
@@ -96,6 +101,8 @@ def _file_facts(path: Path) -> dict[str, Any]:
 
 
 def _print_file(facts: dict[str, Any]) -> None:
+    from mlx_music.ace_step.finding import is_built_in
+
     print(facts["path"])
     if "format" in facts:
         print(
@@ -115,7 +122,8 @@ def _print_file(facts: dict[str, Any]) -> None:
         print(f"\n{title}")
         for name in fields:
             _print_setting(name, request[name])
-    print(f"\nthe same again: mlx-music generate --from {shlex.quote(facts['path'])}")
+    model = f" --model {facts['model']}" if is_built_in(facts["model"]) else ""
+    print(f"\nthe same again: mlx-music generate --from {shlex.quote(facts['path'])}{model}")
 
 
 def _print_setting(name: str, value: Any) -> None:

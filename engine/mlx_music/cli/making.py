@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlx_music.cli.command import OK
 from mlx_music.cli.interrupts import stoppable
-from mlx_music.cli.model_flags import open_model
+from mlx_music.cli.model_flags import ChosenModel, open_model
 from mlx_music.cli.output_flags import OutputPlan, Take, add_output_flags, plan_outputs
 from mlx_music.cli.progress_display import progress_display
 from mlx_music.cli.report import Report, add_report_flags
@@ -31,19 +31,28 @@ def add_making_flags(parser: argparse.ArgumentParser, *, from_file: bool = True)
 
 
 def make_music(
-    args: argparse.Namespace, request: GenerationRequest, settings: Description | None
+    args: argparse.Namespace,
+    chosen: ChosenModel,
+    request: GenerationRequest,
+    settings: Description | None = None,
 ) -> int:
-    """Make every take of `request` and write it; the exit code.
+    """Make every take of `request` with the chosen model and write it; the exit code.
 
     The files are checked before the model is opened, and a signal ends the run clean. `settings`
     are those of `--from`.
     """
     plan = plan_outputs(args, request)
     report = Report(as_json=args.json, quiet=args.quiet)
+    if chosen.note:
+        report.note(chosen.note)
+    has_start = request.source is not None or request.reference is not None
+    chosen.about.check(request, has_start=has_start)
     with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
         started = time.perf_counter()
-        model = open_model(args, progress)
+        model = open_model(args, chosen.name, progress)
         report.timings["load"] = time.perf_counter() - started
+        if model.about != chosen.about:  # it came with the download
+            report.note(f"{model.name} has defaults of its own, which count from the next run on")
         if settings is not None:
             report.compare(settings, args.settings_file, model.name)
         # One after another: each is on the disk as soon as it is made, memory does not grow with

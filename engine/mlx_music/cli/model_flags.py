@@ -1,19 +1,23 @@
-"""The flags that say which model to use, and opening it."""
+"""The flags that say which model to use; choosing it, and opening it."""
 
 from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlx_music.ace_step.published import MODEL_ID
+from mlx_music.ace_step.published import MODEL_ID, MODEL_NAME, MODEL_SIZE, SKETCH
 from mlx_music.backend import DTYPES
 from mlx_music.progress import Progress
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from mlx_music.ace_step.about import AboutModel
     from mlx_music.ace_step.pipeline import ACEStep
+    from mlx_music.request import GenerationRequest
+
+#: What MODEL may be, on every command that takes one.
+MODEL_HELP = f"{SKETCH} (built in), folder of a checkpoint, or its id on the Hugging Face hub"
 
 
 def add_model_flags(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +26,9 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-m",
         "--model",
-        default=MODEL_ID,
         metavar="MODEL",
-        help="folder of a checkpoint, or its id on the Hugging Face hub (default %(default)s)",
+        help=f"{MODEL_HELP} (default {MODEL_ID} if it is installed, else {SKETCH}); some have"
+        " other defaults than those shown here: see `mlx-music info MODEL`",
     )
     add_revision_flag(group)
     group.add_argument(
@@ -51,7 +55,7 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default=MODEL_ID,
         metavar="MODEL",
-        help="folder of a checkpoint, or its id on the Hugging Face hub (default %(default)s)",
+        help=f"{MODEL_HELP} (default %(default)s)",
     )
     add_revision_flag(parser)
 
@@ -63,28 +67,56 @@ def add_revision_flag(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def open_model(args: argparse.Namespace, progress: Progress) -> ACEStep:
-    """Open the model of `add_model_flags`, downloading it first if that is needed and allowed."""
+@dataclass(frozen=True)
+class ChosenModel:
+    """`name` as `ACEStep.from_pretrained` takes it, what is known of it before it is opened, and
+    what a person should know of the choice."""
+
+    name: str
+    about: AboutModel
+    note: str = ""
+
+    @property
+    def defaults(self) -> GenerationRequest:
+        """The request that flags are laid over where nothing else is given."""
+        return self.about.defaults
+
+
+def choose_model(args: argparse.Namespace) -> ChosenModel:
+    """The model of `add_model_flags`; without `--model`, ACE-Step v1 if it is installed.
+
+    Where it is not, the built-in model makes a start: nobody is made to wait for gigabytes that
+    they did not ask for. A model that cannot be found is left for `open_model` to report, after
+    mistakes in other flags. Raises `CheckpointError` for a model that describes itself wrongly.
+    """
+    from mlx_music.ace_step.about import PUBLISHED, read_about
+    from mlx_music.ace_step.finding import installed_folder
+
+    name, note = args.model, ""
+    if name is None and args.revision is None and installed_folder(MODEL_ID) is None:
+        name = SKETCH
+    folder = installed_folder(name or MODEL_ID, args.revision, complete=False)
+    about = PUBLISHED if folder is None else read_about(folder)
+    if args.model is None and name == SKETCH and folder is not None:
+        note = (
+            f"{MODEL_NAME} is not installed, so this is {about.name}, the small model that is"
+            f" built in ({about.in_words}); `mlx-music download` gets {MODEL_NAME} ({MODEL_SIZE})"
+        )
+    return ChosenModel(name or MODEL_ID, about, note)
+
+
+def open_model(args: argparse.Namespace, model: str, progress: Progress) -> ACEStep:
+    """Open the model that was chosen, downloading it first if that is needed and allowed."""
     from mlx_music.ace_step.pipeline import ACEStep
 
     return ACEStep.from_pretrained(
-        args.model,
+        model,
         revision=args.revision,
         dtype=args.dtype,
         download=not args.offline,
         memory_limit=args.memory_limit,
         progress=progress,
     )
-
-
-def locate_checkpoint(model: str, revision: str | None) -> Path:
-    """The folder of an installed model, whether complete or not; nothing is downloaded.
-
-    Raises `CheckpointError` if there is none.
-    """
-    from mlx_music.weights.hub import find_checkpoint
-
-    return find_checkpoint(model, required=(), revision=revision, download=False)
 
 
 def _gigabytes(text: str) -> float:

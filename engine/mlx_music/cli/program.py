@@ -40,14 +40,16 @@ COMMANDS = (
     "verify",
     "models",
     "quantize",
+    "app",
 )
 
 _DEBUG_VARIABLE = "MLX_MUSIC_DEBUG"
 
 _EPILOG = """\
-to begin:
+to begin, with the small model that is built in:
+  mlx-music generate --prompt "warm lo-fi hip hop, 80 bpm" --output lofi.wav
+for songs with singing:
   mlx-music download
-  mlx-music generate --prompt "warm lo-fi hip hop, 80 bpm" --duration 30 --output lofi.wav
   mlx-music COMMAND --help    for everything that a command can do
 
 exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted

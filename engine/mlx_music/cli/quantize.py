@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from mlx_music.ace_step.published import MODEL_ID
 from mlx_music.cli.command import OK, Command
 from mlx_music.cli.interrupts import stoppable
-from mlx_music.cli.model_flags import add_revision_flag
+from mlx_music.cli.model_flags import MODEL_HELP, add_revision_flag
 from mlx_music.cli.progress_display import progress_display
 from mlx_music.errors import CheckpointError
 from mlx_music.progress import ByteProgress
@@ -51,7 +51,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SRC",
-        help=f"folder of a checkpoint, or its id on the Hugging Face hub, such as {MODEL_ID}",
+        help=f"{MODEL_HELP}, such as {MODEL_ID}",
     )
     parser.add_argument("destination", metavar="DST", help="folder to write; it must not exist")
     group = parser.add_argument_group("How")
@@ -89,15 +89,13 @@ def _run(args: argparse.Namespace) -> int:
     destination = Path(os.path.expanduser(args.destination))
     if os.path.lexists(destination):  # before gigabytes are downloaded
         raise CheckpointError(f"{destination}: exists; give another name, or remove it")
-    from mlx_music.ace_step.components import REQUIRED_FILES
+    from mlx_music.ace_step.finding import find_model
     from mlx_music.ace_step.quantize import quantize_checkpoint
-    from mlx_music.weights.hub import find_checkpoint
 
     config = _config(args)
     with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
-        source = find_checkpoint(
+        source = find_model(
             args.source,
-            required=REQUIRED_FILES,
             revision=args.revision,
             download=not args.offline,
             progress=ByteProgress(progress, "download"),

@@ -6,6 +6,7 @@ import argparse
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
+from mlx_music.cli.model_flags import choose_model
 from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 
 _EPILOG = """\
@@ -26,8 +27,9 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = settings_for(args)
-    return make_music(args, read_working_request(args, settings, "repaint"), None)
+    chosen = choose_model(args)
+    settings = settings_for(args, chosen.defaults)
+    return make_music(args, chosen, read_working_request(args, settings, "repaint"))
 
 
 COMMAND = Command(

@@ -53,7 +53,10 @@ class Report:
         if not settings.model:
             self.note(f"{source} names no model of this program; its seed gives other music here")
         elif settings.model != model:
-            self.note(f"{source} was made with {settings.model}, and this run uses {model}")
+            self.note(
+                f"{source} was made with {settings.model}, and this run uses {model}: the same"
+                " seed gives other music"
+            )
 
     def begin(self, number: int, count: int) -> None:
         """Say which of several takes is being made."""

@@ -73,6 +73,16 @@ def flag_of(field: str) -> str:
     return f"--{field.replace('_', '-')}"
 
 
+def in_flag(field: str, value: Any) -> str:
+    """What to type for a field to have a plain JSON value: "--guidance-scale 4"."""
+    if isinstance(value, bool):
+        return flag_of(field) if value else flag_of(field).replace("--", "--no-", 1)
+    if isinstance(value, list):
+        return f"{flag_of(field)} {','.join(map(str, value))}"
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{flag_of(field)} {text}"
+
+
 def add_request_flags(
     parser: argparse.ArgumentParser,
     groups: Sequence[str] = REQUEST_GROUPS,
@@ -102,8 +112,8 @@ def add_from_flag(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def read_settings(args: argparse.Namespace) -> Description | None:
-    """What the file of `--from` says, if there is one.
+def read_settings(args: argparse.Namespace, defaults: GenerationRequest) -> Description | None:
+    """What the file of `--from` says, if there is one; `defaults` for what it leaves out.
 
     Raises `MLXMusicError` for a file without settings.
     """
@@ -111,22 +121,21 @@ def read_settings(args: argparse.Namespace) -> Description | None:
         return None
     from mlx_music.metadata import read_description
 
-    return read_description(os.path.expanduser(args.settings_file))
+    return read_description(os.path.expanduser(args.settings_file), defaults)
 
 
 def read_request(
     args: argparse.Namespace,
-    settings: Description | None = None,
+    base: GenerationRequest,
     *,
     follow: Mapping[str, str] | None = None,
     **fixed: Any,
 ) -> GenerationRequest:
-    """The request of a command line: its flags, over `settings`, over the defaults.
+    """The request of a command line: its flags, over `base`.
 
     `follow` names, for a field whose flag is not given, another whose given value it takes.
     `fixed` are fields that the command itself decides. Raises `InvalidRequest`, for `in_flags`.
     """
-    base = GenerationRequest() if settings is None else settings.request
     given = _given_fields(args)
     followed = {
         name: given[other]

@@ -7,6 +7,7 @@ import os
 
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
+from mlx_music.cli.model_flags import choose_model
 from mlx_music.cli.request_flags import read_request
 from mlx_music.cli.voice_flags import with_voice
 from mlx_music.cli.working import add_task_flags
@@ -32,7 +33,8 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    settings = read_description(os.path.expanduser(args.settings_file))
+    chosen = choose_model(args)
+    settings = read_description(os.path.expanduser(args.settings_file), chosen.defaults)
     own = settings.request
     if own.task not in ("text2music", "retake") or own.reference is not None:
         raise MLXMusicError(
@@ -40,9 +42,8 @@ def _run(args: argparse.Namespace) -> int:
             "alone can be retaken"
         )
     own = own.replace(retake_seed=None, retake_variance=GenerationRequest().retake_variance)
-    base = type(settings)(own, settings.model, settings.version)
-    voiced = with_voice(args, base, "retake")
-    return make_music(args, read_request(args, voiced, task="retake"), base)
+    request = read_request(args, with_voice(args, own, "retake"), task="retake")
+    return make_music(args, chosen, request, settings)
 
 
 COMMAND = Command(

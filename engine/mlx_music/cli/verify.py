@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlx_music.cli.command import FAILED, OK, Command
 from mlx_music.cli.interrupts import stoppable
-from mlx_music.cli.model_flags import add_model_argument, locate_checkpoint
+from mlx_music.cli.model_flags import add_model_argument
 from mlx_music.cli.progress_display import progress_display
 from mlx_music.cli.text import one_line, size_in_words
 from mlx_music.progress import ByteProgress
@@ -34,13 +34,18 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from mlx_music.ace_step.components import REQUIRED_FILES
+    from mlx_music.ace_step.finding import NOT_OF_THE_MODEL, find_model, is_built_in
+    from mlx_music.ace_step.published import REQUIRED_FILES
     from mlx_music.weights.verify import verify_checkpoint
 
-    folder = locate_checkpoint(args.model, args.revision)
+    built_in = is_built_in(args.model)
+    folder = find_model(args.model, revision=args.revision, complete=False, download=False)
     with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
         report = verify_checkpoint(
-            folder, required=REQUIRED_FILES, progress=ByteProgress(progress, "verify")
+            folder,
+            required=REQUIRED_FILES,
+            ignore=NOT_OF_THE_MODEL if built_in else (),
+            progress=ByteProgress(progress, "verify"),
         )
     for check in report.files:
         if not (check.ok and args.quiet):

@@ -7,7 +7,6 @@ from typing import Any
 
 from mlx_music.cli.command import UsageError
 from mlx_music.cli.request_flags import add_field_flag, typed_flags
-from mlx_music.metadata import Description
 from mlx_music.request import SINGER_FIELDS, GenerationRequest
 
 _TITLE = "Voice and adapters"
@@ -29,21 +28,20 @@ def add_voice_flags(parser: argparse.ArgumentParser, *, reference: bool = False)
 
 
 def with_voice(
-    args: argparse.Namespace, settings: Description | None, task: str | None = None
-) -> Description | None:
-    """`settings` with the fields of `--voice`, for the flags to be laid over.
+    args: argparse.Namespace, base: GenerationRequest, task: str | None = None
+) -> GenerationRequest:
+    """`base` with the fields of `--voice`, for the flags to be laid over.
 
-    `task` is what the command does, by default what the settings say. Raises `MLXMusicError` for
+    `task` is what the command does, by default what `base` says. Raises `MLXMusicError` for
     a voice that is not there, `UsageError` for one that is of no use to the task.
     """
     if args.voice is None:
-        return settings
-    base = settings or Description(GenerationRequest(), "")
-    fields = _fields_of(args.voice, task or base.request.task)
+        return base
+    fields = _fields_of(args.voice, task or base.task)
     if "reference" in typed_flags(args):
         # Another recording: how much of the voice's own shall stay says nothing of it.
         fields = {name: value for name, value in fields.items() if name not in REFERENCE_FIELDS}
-    return Description(base.request.replace(**fields), base.model, base.version)
+    return base.replace(**fields)
 
 
 def _fields_of(name: str, task: str) -> dict[str, Any]:

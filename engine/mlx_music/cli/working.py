@@ -54,20 +54,22 @@ def add_working_flags(
     add_task_flags(parser, fields, skip=("duration",), defaults=defaults)
 
 
-def settings_for(args: argparse.Namespace, **changes: Any) -> Description:
+def settings_for(
+    args: argparse.Namespace, defaults: GenerationRequest, **changes: Any
+) -> GenerationRequest:
     """The settings that flags are laid over: of `--from`, else of the source's own tags.
 
-    A source that was not made here has none, and everything takes its default. Seeds are drawn
-    anew. `changes` are defaults of the command.
+    A source that was not made here has none, and everything takes the model's `defaults`. Seeds
+    are drawn anew. `changes` are defaults of the command.
     """
-    own = read_settings(args) or _own_settings(os.path.expanduser(args.source_file))
-    request = own.request.for_another_task()
-    return Description(request.replace(**changes), own.model, own.version)
+    settings = read_settings(args, defaults)
+    own = _own_settings(args.source_file, defaults) if settings is None else settings.request
+    return own.for_another_task().replace(**changes)
 
 
 def read_working_request(
     args: argparse.Namespace,
-    settings: Description,
+    settings: GenerationRequest,
     task: str,
     follow: Mapping[str, str] | None = None,
 ) -> GenerationRequest:
@@ -77,13 +79,14 @@ def read_working_request(
     return read_request(args, base, follow=follow, task=task, source=whole_path(args.source_file))
 
 
-def _own_settings(path: str) -> Description:
+def _own_settings(source: str, defaults: GenerationRequest) -> GenerationRequest:
     from mlx_music.audio.tags import read_tags
 
+    path = os.path.expanduser(source)
     tags = read_tags(path)
     if tags is None:
-        return Description(GenerationRequest(), "")
+        return defaults
     try:
-        return Description.from_json(tags.request_json, path)
+        return Description.from_json(tags.request_json, path, defaults).request
     except InvalidRequest as error:  # which would be blamed on a flag
         raise MLXMusicError(f"{path}: the settings in its tags cannot be used ({error})") from error

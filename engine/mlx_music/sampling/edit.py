@@ -23,6 +23,7 @@ def edit(
     sampling_velocity: Velocity,
     renoise: bool,
     on_step: Callable[[int], None],
+    on_clean: Callable[[mx.array], None] | None = None,
 ) -> mx.array:
     """FlowEdit (Kulikov et al., 2024, arXiv 2412.08629) and then plain sampling.
 
@@ -33,6 +34,10 @@ def edit(
 
     `renoise` takes the plain steps by denoising fully and adding fresh noise (pingpong). The
     edited latents before them are clean, so there is nothing to renoise in the window.
+
+    `on_clean` is given after each call the song as it would be if the rest of the way were
+    straight: in the window the edited latents all the way along the difference, and after it
+    what the model takes the clean latents to be.
     """
     sigmas = schedule.sigmas.tolist()
     timesteps = schedule.timesteps.tolist()
@@ -47,8 +52,10 @@ def edit(
             to_target = target_velocity(call, noisy_target, timestep)
             difference = difference + (to_target - from_source) / averages
             mx.eval(difference)  # or the passes of all draws would be held at once
-        edited = edited + (sigmas[call + 1] - sigma) * difference
+        before, edited = edited, edited + (sigmas[call + 1] - sigma) * difference
         mx.eval(edited)
+        if on_clean is not None:
+            on_clean(before - sigma * difference)
         on_step(call + 1 - window.start)
     if window.stop >= schedule.calls:
         return edited
@@ -58,10 +65,13 @@ def edit(
     for call in range(window.stop, schedule.calls):
         velocity = sampling_velocity(call, latents, timesteps[call])
         sigma, sigma_next = sigmas[call], sigmas[call + 1]
+        before = latents
         if renoise and sigma_next > 0:
             latents = (1.0 - sigma_next) * (latents - sigma * velocity) + sigma_next * draw()
         else:
             latents = latents + (sigma_next - sigma) * velocity
         mx.eval(latents)
+        if on_clean is not None:
+            on_clean(before - sigma * velocity)
         on_step(call + 1 - window.start)
     return latents

@@ -79,10 +79,19 @@ def sample(
     stepper: Stepper,
     velocity: Callable[[int, mx.array, float], mx.array],
     on_step: Callable[[int], None],
+    on_clean: Callable[[mx.array], None] | None = None,
 ) -> mx.array:
-    """Walk `latents` (batch, ...) down the whole schedule. `on_step(calls made)` may raise."""
+    """Walk `latents` (batch, ...) down the whole schedule. `on_step(calls made)` may raise.
+
+    `on_clean` is given after each call what the model takes the clean latents to be: x - sigma *
+    velocity at the point that it was asked at, whatever the stepper; at the end, the result.
+    """
+    sigmas = schedule.sigmas.tolist()
     for call, timestep in enumerate(schedule.timesteps.tolist()):
-        latents = stepper.step(call, latents, velocity(call, latents, timestep))
+        before, slope = latents, velocity(call, latents, timestep)
+        latents = stepper.step(call, before, slope)
         mx.eval(latents)
+        if on_clean is not None:
+            on_clean(latents if sigmas[call + 1] == 0.0 else before - sigmas[call] * slope)
         on_step(call + 1)
     return latents

@@ -17,6 +17,7 @@ def repaint(
     first_call: int,
     velocity: Callable[[int, mx.array, float], mx.array],
     on_step: Callable[[int], None],
+    on_clean: Callable[[mx.array], None] | None = None,
 ) -> mx.array:
     """Sample where `mask` is true; elsewhere the result is `clean`, bit for bit.
 
@@ -24,7 +25,8 @@ def repaint(
     `first_call` of a schedule without doubled sigmas, from the source mixed with that much
     noise; a `first_call` past the end changes nothing. After each step the kept part is put
     back at its own noise level, so that the new part grows into its surroundings. Steps are
-    plain Euler, without omega: the kept part moves exactly so.
+    plain Euler, without omega: the kept part moves exactly so. `on_clean` is given after each call
+    the song as it would be if the rest of the way were straight.
     """
     if first_call >= schedule.calls:
         return clean
@@ -32,10 +34,12 @@ def repaint(
     timesteps = schedule.timesteps.tolist()
     latents = _mix(clean, noise, sigmas[first_call])
     for call in range(first_call, schedule.calls):
-        step = sigmas[call + 1] - sigmas[call]
-        latents = latents + step * velocity(call, latents, timesteps[call])
+        before, slope = latents, velocity(call, latents, timesteps[call])
+        latents = before + (sigmas[call + 1] - sigmas[call]) * slope
         latents = mx.where(mask, latents, _mix(clean, noise, sigmas[call + 1]))
         mx.eval(latents)
+        if on_clean is not None:
+            on_clean(mx.where(mask, before - sigmas[call] * slope, clean))
         on_step(call + 1 - first_call)
     return mx.where(mask, latents, clean)
 

@@ -26,7 +26,7 @@ ByteProgress = Callable[[int, int], None]
 #: Space kept free beyond the download itself.
 _SPARE_BYTES = 64 << 20
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
 _TIMEOUT_SECONDS = 20.0
 #: A connection that breaks is taken up again this often without a byte of progress in between.
 _RETRIES = 5

@@ -17,6 +17,7 @@ def find_checkpoint(
     path_or_id: str | Path,
     *,
     required: Sequence[Requirement],
+    optional: Sequence[str] = (),
     revision: str | None = None,
     download: bool = True,
     refresh: bool = False,
@@ -26,9 +27,10 @@ def find_checkpoint(
 
     `path_or_id` is a local folder, which wins, or a hub id "org/name". A hub id that the cache
     holds completely is answered without the network; otherwise only the required files are
-    downloaded, into the hub cache, going on from an earlier try. `revision` is a branch, tag or
-    commit of a hub id. With `download=False` nothing is downloaded. `refresh=True` always asks the
-    hub, brings a branch up to date, and fetches damaged files again.
+    downloaded, and of the optional ones those that the hub has, into the hub cache, going on from
+    an earlier try. `revision` is a branch, tag or commit of a hub id. With `download=False` nothing
+    is downloaded. `refresh=True` always asks the hub, brings a branch up to date, and fetches
+    damaged files again.
 
     `progress(bytes_done, bytes_total)` is called during a download, on this thread. It may raise
     (`Cancelled`, say) to stop it; the next call goes on from there.
@@ -50,7 +52,8 @@ def find_checkpoint(
     if not download:
         state = "not downloaded" if not missing else f"download incomplete ({_listed(missing)})"
         raise CheckpointError(f"{repo_id}: {state}; get it with `mlx-music download {repo_id}`")
-    folder = _download(list_remote(repo_id, revision), required, refresh, progress)
+    remote = list_remote(repo_id, revision)
+    folder = _download(remote, required, optional, refresh, progress)
     _require(folder, required)
     return folder
 
@@ -84,6 +87,7 @@ def _is_repo_id(text: str) -> bool:
 def _download(
     remote: RemoteSnapshot,
     required: Sequence[Requirement],
+    optional: Sequence[str],
     refresh: bool,
     progress: ByteProgress | None,
 ) -> Path:
@@ -93,6 +97,7 @@ def _download(
             f"{remote.repo_id}: the repository lacks {_listed(missing)};"
             " it holds another kind of model"
         )
+    names += [name for name in optional if name in remote.files]
     return download_files(remote, names, recheck=refresh, progress=progress)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,10 +56,13 @@ def verify_checkpoint(
     folder: Path,
     *,
     required: Sequence[Requirement] = (),
+    ignore: Collection[str] = (),
     digests: Mapping[str, str] | None = None,
     progress: ByteProgress | None = None,
 ) -> VerifyReport:
     """Check every file under `folder`, and that none of the required ones is missing.
+
+    Files and folders called as in `ignore` are passed over.
 
     Safetensors files have valid headers and exact sizes, indices agree with their shards, JSON
     parses. Content is compared with the digests that the hub cache keeps in its links, or with
@@ -71,7 +74,11 @@ def verify_checkpoint(
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such folder")
-    paths = {path.relative_to(folder).as_posix(): path for path in sorted(_files(folder))}
+    paths = {
+        path.relative_to(folder).as_posix(): path
+        for path in sorted(_files(folder))
+        if not set(path.relative_to(folder).parts) & set(ignore)
+    }
     total = sum(_size(path) for path in paths.values())
     checks, done = [], 0
     for name, path in paths.items():

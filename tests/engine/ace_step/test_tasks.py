@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
 import pytest
 
 from mlx_music import ACEStep, AudioError, GenerationRequest, InvalidRequest, MusicOutput
-from mlx_music.ace_step import tasks
 from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT
 from tests.doubles import SilentComponents
 from tests.parity.conftest import relative_error
@@ -22,6 +23,12 @@ QUICK = {"num_inference_steps": 3, "sample_rate": SAMPLE_RATE}
 @pytest.fixture(scope="module")
 def model(checkpoint: Path) -> ACEStep:
     return ACEStep(SilentComponents(checkpoint, mx.float32), "synthetic")
+
+
+def attend_to(frames: int, model: ACEStep, patch: pytest.MonkeyPatch) -> None:
+    """Let the model say that it attends to so many latent frames at once."""
+    about = dataclasses.replace(model.about, max_duration=(frames - 0.5) * FRAME)
+    patch.setattr(model.components, "about", about)
 
 
 def song(frames: int, seed: int = 0) -> MusicOutput:
@@ -171,7 +178,7 @@ def test_numbers_of_numpy_are_numbers(model: ACEStep) -> None:
 def test_a_song_longer_than_the_model_attends_to_grows_in_windows(
     model: ACEStep, monkeypatch: pytest.MonkeyPatch, left: int, right: int
 ) -> None:
-    monkeypatch.setattr(tasks, "MAX_FRAMES", 16)
+    attend_to(16, model, monkeypatch)
     seen: list[int] = []
     decode = type(model.components.transformer).decode
 
@@ -193,14 +200,31 @@ def test_a_song_longer_than_the_model_attends_to_grows_in_windows(
 def test_repaint_of_a_long_song_sees_a_window(
     model: ACEStep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "MAX_FRAMES", 16)
+    attend_to(16, model, monkeypatch)
     source = song(40)
     output = model.repaint(source, start=30.5 * FRAME, end=36.5 * FRAME, variance=1.0, **QUICK)
     np.testing.assert_array_equal(output.latents[..., :30], source.latents[..., :30])
     np.testing.assert_array_equal(output.latents[..., 36:], source.latents[..., 36:])
     assert (output.latents[..., 30:36] != source.latents[..., 30:36]).all()
-    with pytest.raises(InvalidRequest, match="repaint_end"):
+    with pytest.raises(InvalidRequest, match=r"^repaint_end: is over 1\.\d+ seconds after"):
         model.repaint(source, start=0.0, end=30 * FRAME, **QUICK)
+
+
+@pytest.mark.parametrize("field", ["source", "reference"])
+def test_what_is_longer_than_the_model_attends_to(
+    field: str, model: ACEStep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attend_to(16, model, monkeypatch)
+
+    def work(frames: int) -> MusicOutput:
+        fields: dict[str, Any] = {**QUICK, "prompt": PROMPT, "num_inference_steps": 1}
+        if field == "source":
+            return model.edit(song(frames), **fields)
+        return model.generate(reference=song(frames), **fields)
+
+    assert work(16).latents.shape[2] == 16
+    with pytest.raises(InvalidRequest, match=rf"^{field}: lasts .*; the model attends to 1\."):
+        work(17)
 
 
 def test_a_retake_turns_from_its_original(model: ACEStep) -> None:

@@ -46,6 +46,7 @@ def environment(folder: Path, **changes: str) -> dict[str, str]:
     return kept | {
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_CACHE": str(folder / "hub"),
+        "MLX_MUSIC_RESOURCES": str(folder / "resources"),
         "COLUMNS": "100",
         "NO_COLOR": "1",
         **changes,
@@ -82,6 +83,7 @@ def call_cli(
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.delenv("MLX_MUSIC_DEBUG", raising=False)
+    monkeypatch.setenv("MLX_MUSIC_RESOURCES", str(tmp_path / "resources"))
     monkeypatch.setenv("NO_COLOR", "1")
     work = tmp_path / "work"
     work.mkdir()

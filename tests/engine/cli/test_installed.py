@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from mlx_music.ace_step.published import MODEL_ID
+from tests.doubles import SKETCH
 from tests.engine.cli.conftest import Result
 from tests.engine.weights.fake_hub import FakeHub, running_hub
 
@@ -127,15 +128,18 @@ def test_what_is_damaged_is_found_and_fetched_again(
 
 
 def test_generate_uses_what_is_installed(
-    installed: Installing, online: Callable[..., Result], hub: FakeHub
+    installed: Installing, online: Callable[..., Result], hub: FakeHub, sketch_folder: Path
 ) -> None:
+    """Also where a model is built in."""
     before = len(hub.requests)
     result = online(
         *("generate", "-p", "drums", "--duration", "1", "--steps", "1", "--offline"),
         *("-q", "--json", "-o", "drums.wav"),
+        MLX_MUSIC_RESOURCES=str(sketch_folder.parent),
     )
     assert result.code == 0, result.err
     assert json.loads(result.out)["model"] == MODEL_ID
+    assert json.loads(result.out)["notes"] == []
     told = json.loads(online("info", MODEL_ID, "--json").out)
     assert told["path"] == str(installed.folder)
     assert len(hub.requests) == before
@@ -151,6 +155,32 @@ def test_generate_downloads_what_it_needs(online: Callable[..., Result], tmp_pat
     assert result.out == "fetched.wav\n"
     stages = [line.partition(":")[0] for line in result.err.splitlines() if "done in" in line]
     assert stages == ["download", "encode", "sample", "decode"]
+
+
+def test_a_model_that_describes_itself(
+    online: Callable[..., Result], hub: FakeHub, checkpoint: Path, tmp_path: Path
+) -> None:
+    files = {
+        path.relative_to(checkpoint).as_posix(): path.read_bytes()
+        for path in checkpoint.rglob("*")
+        if path.is_file()
+    }
+    hub.add("org/own", files | {"model.json": json.dumps(SKETCH).encode()})
+
+    def told(*args: str) -> Any:
+        result = online(
+            *("generate", "-m", "org/own", "-p", "x", "-q", "--json", "--force", *args),
+            *("-o", tmp_path / "a.wav"),
+            HF_HUB_CACHE=str(tmp_path / "hub"),
+        )
+        assert result.code == 0, result.err
+        return json.loads(result.out)
+
+    first = told("-d", "1", "--steps", "1")
+    assert first["request"]["guidance_scale"] == 15.0
+    assert "org/own has defaults of its own, which count from the next run on" in first["notes"]
+    second = told()
+    assert (second["request"]["guidance_scale"], second["notes"]) == (4.0, [])
 
 
 def test_download_in_trouble(online: Callable[..., Result], hub: FakeHub) -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.numpy import load_file
 
 from mlx_music.ace_step import quantize as library
 from mlx_music.ace_step.components import TRANSFORMER
+from mlx_music.ace_step.transformer import is_unused
 from mlx_music.cli.quantize import GROUP_SIZES, PARTS, PRESETS
 from mlx_music.weights import quantization
 from mlx_music.weights.quantization import QuantizationConfig
@@ -82,6 +84,12 @@ def test_the_copy_makes_music(
     assert made[checkpoint] != made[quantized[0]]
     told = json.loads(call_cli("info", quantized[0], "--json").out)
     assert {part["name"] for part in told["components"]} == {p.name for p in checkpoint.iterdir()}
+    # A packed weight is as many parameters as it was.
+    (part,) = (part for part in told["components"] if part["name"] == TRANSFORMER)
+    (weights,) = (checkpoint / TRANSFORMER).glob("*.safetensors")
+    used = [array.size for name, array in load_file(weights).items() if not is_unused(name)]
+    assert part["parameters"] == sum(part["dtypes"].values()) == sum(used)
+    assert {"4 bits", "8 bits"} <= set(part["dtypes"])
     assert files(checkpoint) == before
 
 

@@ -42,7 +42,7 @@ def requested(
     """The request that a command line comes to; nothing is made."""
     seen: list[GenerationRequest] = []
 
-    def make_music(args: object, request: GenerationRequest, settings: object) -> int:
+    def make_music(args: object, chosen: object, request: GenerationRequest, *more: object) -> int:
         seen.append(request)
         return 0
 

@@ -52,6 +52,13 @@ def test_relative_folder_wins_over_an_id(
     assert find(REPO) == Path(REPO)
 
 
+def test_optional_files_come_along(hub: FakeHub, files: dict[str, bytes]) -> None:
+    hub.add(REPO, files)
+    folder = find(optional=["README.md", "nosuch.json"])
+    assert (folder / "README.md").read_bytes() == files["README.md"]
+    assert not (folder / "other").exists()
+
+
 def test_sharded_local_folder(tmp_path: Path, files: dict[str, bytes]) -> None:
     del files[WEIGHTS]
     shard = "model-00001-of-00001.safetensors"

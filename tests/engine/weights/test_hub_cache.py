@@ -43,11 +43,14 @@ def test_a_torn_reference_counts_as_none(hub: FakeHub) -> None:
 
 
 def test_installed_models(hub: FakeHub) -> None:
-    assert installed_models([REPO]) == []
+    assert installed_models(list(FILES)) == []
     old = download(hub, revision="v1")
     new = download(hub, "b" * 40)
     (new / "part/model.safetensors").unlink()
-    first, second = installed_models(["some/other", REPO], required=list(FILES))
+    other = repo_folder("some/other") / "snapshots" / ("c" * 40) / "README.md"
+    other.parent.mkdir(parents=True)
+    other.touch()  # a model of another kind
+    first, second = installed_models(list(FILES))
     size = sum(map(len, FILES.values()))
     assert (first.repo_id, first.commit, first.path) == (REPO, "a" * 40, old)
     assert (first.revisions, first.nbytes, first.missing) == (("v1",), size, ())
