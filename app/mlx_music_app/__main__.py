@@ -1,20 +1,33 @@
-"""`python -m mlx_music_app` starts the app."""
+"""`python -m mlx_music_app [FILES]` starts the app."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
 from mlx_music import __version__
 
 
-def main() -> int:
-    """Say what there is: the window is not part of this version."""
-    print(
-        f"MLX Music {__version__}: the desktop app is not in this version yet; "
-        "use `mlx-music generate` or the library.",
-        file=sys.stderr,
-    )
-    return 1
+def main(argv: Sequence[str] | None = None) -> int:
+    """Start the app, or hand the files to the one that runs. Returns the exit code.
+
+    argv: files to open. `--version` prints the version.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["--audio-server"]:
+        # The player's own process: it must not load any of the window's.
+        from mlx_music_app.audio.server import main as serve
+
+        return serve()
+    if "--version" in argv:
+        print(f"MLX Music {__version__}")
+        return 0
+    # Finder used to pass a process number.
+    files = [Path(name) for name in argv if not name.startswith("-")]
+    from mlx_music_app.application import run
+
+    return run(files)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,97 @@
+"""How much memory a model works in, and how much this machine has."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlx_music import CheckpointError
+from mlx_music.ace_step.published import DCAE_FOLDER, FOLDERS, TEXT_ENCODER, TRANSFORMER, VOCODER
+from mlx_music.weights.component_files import ComponentFiles
+from mlx_music_app.models.words import size_in_words
+
+#: What the published model takes in bfloat16, before it is here to be looked at.
+PUBLISHED_LEAST = 8_500_000_000
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Bytes. least: with each network let go when it has done its part. comfortable: with all of
+    them kept for the next run. limit: what the engine plans with on this machine."""
+
+    least: int
+    comfortable: int
+    limit: int
+
+    @property
+    def fits(self) -> bool:
+        return self.least <= self.limit
+
+    @property
+    def text(self) -> str:
+        """One line for a person."""
+        needs = f"Needs about {size_in_words(self.least)} of memory"
+        machine = size_in_words(machine_memory())
+        if self.fits:
+            return f"{needs}; this machine has {machine}"
+        return (
+            f"{needs}, and this machine has {machine}, of which {size_in_words(self.limit)} are "
+            "for music; a smaller copy needs less"
+        )
+
+
+def machine_memory() -> int:
+    """Bytes of memory in this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def memory_need(folder: Path | None, limit_gb: float) -> MemoryNeed:
+    """What the checkpoint in `folder` needs; None is the published one, which is not here yet.
+
+    limit_gb: the person's limit, 0 for the engine's. Imports MLX, which takes a moment: not for
+    the main thread. Reads headers only.
+    """
+    from mlx_music.ace_step.memory import GIGABYTE, default_limit, plan_residency
+
+    limit = int(limit_gb * GIGABYTE) if limit_gb > 0 else default_limit()
+    if folder is None:
+        return MemoryNeed(PUBLISHED_LEAST, PUBLISHED_LEAST, limit)
+    sizes = {name: _computed_bytes(folder, name) for name in FOLDERS}
+    sound = sizes[DCAE_FOLDER] + sizes[VOCODER]
+    least, most = (
+        plan_residency(sizes[TEXT_ENCODER], sizes[TRANSFORMER], sound, given).peak_bytes
+        for given in (0, sys.maxsize)
+    )
+    return MemoryNeed(least, most, limit)
+
+
+def memory_needs(
+    folders: Mapping[str, Path | None], limit_gb: float
+) -> dict[str, MemoryNeed | None]:
+    """`memory_need` of several models by their ids; None for one whose files are damaged."""
+    needs: dict[str, MemoryNeed | None] = {}
+    for model_id, folder in folders.items():
+        try:
+            needs[model_id] = memory_need(folder, limit_gb)
+        except CheckpointError:  # its card says so already
+            needs[model_id] = None
+    return needs
+
+
+def _computed_bytes(folder: Path, name: str) -> int:
+    """Bytes of a component's weights as they are computed with."""
+    from mlx_music import backend
+    from mlx_music.ace_step.components import NETWORKS
+
+    width = backend.dtype_of(None).size if name == TRANSFORMER else 4
+    unused = NETWORKS[name].unused
+    total = 0
+    for tensor in ComponentFiles.open(folder / name).tensors.values():
+        if unused(tensor.name):
+            continue
+        floats = {"F32": 4, "F16": 2, "BF16": 2}.get(tensor.dtype)
+        total += tensor.nbytes if floats is None else tensor.nbytes // floats * width
+    return total

@@ -1,0 +1,114 @@
+"""The draft: what stands in the form, kept from one start to the next."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
+
+from mlx_music_app import paths
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+
+_SAVE_AFTER_MS = 500
+
+
+def draft_file() -> Path:
+    return paths.data_folder() / "draft.json"
+
+
+def write_draft(values: dict[str, Any], file: Path) -> None:
+    """Keep `values`, whole or not at all. Raises OSError."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_name(f".{file.name}.partial")
+    text = json.dumps({"format": FORMAT, **values}, ensure_ascii=False, indent=1)
+    # Halves of characters can be typed and pasted, and are kept as they are.
+    partial.write_bytes(text.encode("utf-8", "surrogatepass"))
+    os.replace(partial, file)
+
+
+def read_draft(file: Path) -> dict[str, Any] | None:
+    """What was kept; None if nothing was. Raises OSError, and ValueError for a damaged one."""
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        values = json.loads(data.decode("utf-8", "surrogatepass"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise ValueError("holds no draft of this version")
+    return values
+
+
+def put_aside(error: Exception, file: Path) -> Path | None:
+    """Move a damaged draft out of the way; where it is now, None if it could not be moved."""
+    aside = file.with_name("draft-damaged.json")
+    log.warning("the draft cannot be used: %s", error)
+    try:
+        os.replace(file, aside)
+    except OSError as problem:
+        log.warning("it could not be put aside: %s", problem)
+        return None
+    return aside
+
+
+class DraftKeeper(QObject):
+    """Keeps a form shortly after each change and when the app quits.
+
+    state and show: the form's, as JSON can hold it. forget: makes the form empty. tell: shows a
+    person what went wrong.
+    """
+
+    def __init__(
+        self,
+        parent: QObject,
+        *,
+        state: Callable[[], dict[str, Any]],
+        show: Callable[[dict[str, Any]], None],
+        forget: Callable[[], None],
+        tell: Callable[[str], None],
+    ) -> None:
+        super().__init__(parent)
+        self._state, self._show, self._forget, self._tell = state, show, forget, tell
+        self._file = draft_file()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_SAVE_AFTER_MS)
+        self._timer.timeout.connect(self.save)
+        app = QCoreApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(self.save)
+
+    def soon(self) -> None:
+        """Keep the form when it has not changed for a moment."""
+        self._timer.start()
+
+    def save(self) -> None:
+        """Keep the form now."""
+        self._timer.stop()
+        try:
+            write_draft(self._state(), self._file)
+        except OSError as error:
+            self._tell(f"The draft cannot be kept in {self._file}: {error.strerror}.")
+
+    def restore(self) -> None:
+        """Show what was kept; a damaged draft is put aside and never stops the start."""
+        try:
+            state = read_draft(self._file)
+            if state is not None:
+                self._show(state)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            aside = put_aside(error, self._file)
+            self._forget()
+            where = f"; it is kept as {aside}" if aside else ""
+            self._tell(f"The last draft could not be read{where}.")
+        self._timer.stop()

@@ -1,0 +1,217 @@
+"""What happens between the parts: from a request to a take, from a take to the next request."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+
+from mlx_music import MLXMusicError
+from mlx_music_app.engine.jobs import Job, JobState, MadeTake
+from mlx_music_app.library.take import Take
+from mlx_music_app.parts import Parts
+from mlx_music_app.tokens import TokenCounter
+from mlx_music_app.ui.compose.times import spoken
+from mlx_music_app.ui.drop import what_is
+from mlx_music_app.ui.main_window import MainWindow
+from mlx_music_app.ui.words import count
+
+log = logging.getLogger(__name__)
+
+
+class Wiring(QObject):
+    """Connects the window with the services. All of it is on the main thread."""
+
+    def __init__(self, parts: Parts, window: MainWindow) -> None:
+        super().__init__(window)
+        self._parts, self._window = parts, window
+        self.last_made: Take | None = None
+        self._counts = False
+        self._connect_places()
+        self._connect_engine()
+        self._connect_listening()
+        self._connect_problems()
+        self._show_models()
+        self._show_status()
+
+    def _connect_places(self) -> None:
+        window, models = self._window, self._parts.models
+        window.sidebar.chosen.connect(window.show_place)
+        window.sidebar.queuePressed.connect(window.toggle_queue)
+        window.compose.generateRequested.connect(self._on_generate)
+        window.compose.modelsRequested.connect(self._on_models_wanted)
+        window.compose.set_estimator(self._parts.controller.expect)
+        window.welcome.startRequested.connect(self._on_start)
+        window.welcome.modelsRequested.connect(self._on_models_wanted)
+        window.takes.workRequested.connect(self._on_work)
+        window.takes.useSettingsRequested.connect(self._on_settings)
+        window.takes.composeRequested.connect(self._on_compose_wanted)
+        window.notice.actionPressed.connect(self._on_notice_action)
+        models.changed.connect(self._show_models)
+        window.models.adapterChosen.connect(self._on_adapter)
+        window.models.voiceChosen.connect(self._on_voice)
+        window.models.voicesChanged.connect(window.compose.settings.voice.refresh)
+
+    def _connect_engine(self) -> None:
+        controller = self._parts.controller
+        controller.takeMade.connect(self._on_made)
+        controller.jobChanged.connect(self._on_job)
+        for signal in (
+            controller.jobAdded,
+            controller.jobRemoved,
+            controller.orderChanged,
+            controller.busyChanged,
+        ):
+            signal.connect(self._show_status)
+
+    def _connect_listening(self) -> None:
+        window, takes = self._window, self._window.takes
+        transport = window.transport
+        takes.playback.changed.connect(self._show_listening)
+        # After the transport's own, which knows only the file's name.
+        self._parts.player.loaded.connect(self._on_loaded)
+        takes.inspector.regionChanged.connect(self._show_region)
+        takes.currentChanged.connect(self._show_region)
+        takes.compare.picked.connect(self._show_comparison)
+        takes.compare.closed.connect(self._show_comparison)
+        transport.loopToggled.connect(takes.inspector.waveform.set_looping)
+        transport.compareRequested.connect(takes.compare.pick)
+
+    def _connect_problems(self) -> None:
+        parts, notice = self._parts, self._window.notice
+        parts.library.problem.connect(notice.complain)
+        parts.player.failed.connect(notice.complain)
+        parts.player.deviceLost.connect(self._on_device_lost)
+        parts.models.failed.connect(self._on_model_failed)
+        self._window.takes.failed.connect(notice.complain)
+        self._window.incoming.failed.connect(notice.complain)
+
+    # Compose.
+
+    def _on_generate(self, job: Job) -> None:
+        self._parts.controller.submit(job)
+        self._window.open_queue()
+
+    def _on_start(self, model: str) -> None:
+        if model:
+            self._parts.preferences.set("model", model)
+        self._window.show_place("compose")
+
+    def _on_models_wanted(self) -> None:
+        self._window.show_place("models")
+
+    def _on_adapter(self, path: str) -> None:
+        """An adapter of the Models page is to be used."""
+        if self._window.compose.accept(what_is(Path(path))):
+            self._window.show_place("compose")
+
+    def _on_voice(self, name: str) -> None:
+        picker = self._window.compose.settings.voice
+        picker.refresh()
+        place = picker.menu.findData(name)
+        if place >= 0:
+            picker.menu.setCurrentIndex(place)
+            picker.menu.activated.emit(place)
+            self._window.show_place("compose")
+
+    def _on_compose_wanted(self) -> None:
+        self._window.show_place("compose")
+
+    def _on_work(self, take: Take, task: str, region: object) -> None:
+        chosen = region if isinstance(region, tuple) else None
+        self._window.show_place("compose")
+        self._window.compose.work_on(take, task, chosen)
+
+    def _on_settings(self, take: Take) -> None:
+        self._window.show_place("compose")
+        self._window.compose.set_request(
+            take.request, title=take.title, parent=take.parent, model=take.model
+        )
+
+    def _show_models(self) -> None:
+        models, compose = self._parts.models, self._window.compose
+        compose.set_models(models.choices())
+        counts = not models.vocabulary_problem
+        if counts != self._counts:
+            self._counts = counts
+            compose.set_token_counter(TokenCounter() if counts else None, self._parts.background)
+
+    def _on_model_failed(self, model_id: str, line: str) -> None:
+        # The models view shows it beside the model; elsewhere nobody would see it.
+        if self._window.place != "models":
+            self._window.notice.complain(line, action=("models", "Show models"))
+
+    # What the engine makes.
+
+    def _on_made(self, made: MadeTake) -> None:
+        try:
+            take = self._parts.library.add(made)
+        except MLXMusicError as error:
+            self._window.notice.complain(f"{made.path.name} is made, but not listed: {error}")
+            return
+        self.last_made = take
+        window = self._window
+        window.takes.playback.prepare(take)
+        if window.place != "takes":
+            window.notice.say(f"“{take.name}” is done", action=("play", "Listen"))
+        elif window.takes.current() is None and not window.takes.list.selected_ids():
+            window.takes.show_take(take.id)
+
+    def _on_job(self, job_id: str) -> None:
+        self._show_status()
+        if self._parts.controller.status(job_id).state is JobState.FAILED:
+            self._window.open_queue()
+
+    def _show_status(self) -> None:
+        controller, sidebar = self._parts.controller, self._window.sidebar
+        running = controller.running()
+        waiting = sum(
+            controller.status(job.id).state is JobState.QUEUED for job in controller.jobs()
+        )
+        if running is None:
+            words = "Ready" if not waiting else count(waiting, "job") + " waiting"
+            sidebar.set_status(words, "Show the queue", None)
+            return
+        status = controller.status(running.id)
+        parts = [f"{status.fraction:.0%}"]
+        if status.remaining is not None:
+            parts.append(f"{spoken(status.remaining)} left")
+        sidebar.set_status(running.title, " · ".join(parts), status.fraction)
+
+    # Listening.
+
+    def _on_loaded(self, _path: object) -> None:
+        self._show_listening()
+
+    def _show_listening(self) -> None:
+        self._window.transport.set_take(self._window.takes.playback.take)
+        self._show_region()
+
+    def _show_region(self, _: object = None) -> None:
+        """A loop is of what is heard, and the region of what is seen."""
+        takes = self._window.takes
+        heard, seen = takes.playback.take, takes.current()
+        same = heard is not None and seen is not None and heard.id == seen.id
+        self._window.transport.set_region(takes.inspector.region if same else None)
+
+    def _show_comparison(self, _: object = None) -> None:
+        compare = self._window.takes.compare
+        names = [take.name for take in compare.takes()] if compare.active else None
+        self._window.transport.set_comparison(names, compare.current)
+
+    # Messages.
+
+    def _on_device_lost(self, name: str) -> None:
+        self._window.notice.complain(f"The output {name or 'device'} is gone; playback waits.")
+
+    def _on_notice_action(self, command: str) -> None:
+        if command == "play" and self.last_made is not None:
+            self._window.show_take(self.last_made)
+            playback = self._window.takes.playback
+            if not (playback.playing and playback.take == self.last_made):
+                self._window.takes.play(self.last_made.id)
+        elif command == "models":
+            self._window.show_place("models")
+        elif command == "diagnostics":
+            self._window.copy_diagnostics()
