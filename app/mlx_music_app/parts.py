@@ -69,8 +69,9 @@ class Parts(QObject):
         models = self.models.shutdown()
         ended = self.controller.shutdown()
         self.player.close()
-        background = self.background.wait()
+        # First: it tells a scan to end, which may have thousands of files to read yet.
         self.library.close()
+        background = self.background.wait()
         self._garbage.stop()
         if not (models and ended and background):
             log.warning("not everything ended: %s", (models, ended, background))

@@ -5,22 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtCore import QByteArray, QObject, QSettings, Signal
 
 from mlx_music_app import paths
 
 #: Name, default. The types of the defaults are the types of the values.
 DEFAULTS: dict[str, Any] = {
     "music_folder": "",
-    "export_format": "wav",  # wav, flac, aiff, ogg, mp3
-    "export_bit_depth": 24,  # 16, 24, 32 (float), where the format has it
+    "export_format": "wav",
+    "export_bit_depth": 24,  # 32 is float; where the format has it
     "output_device": "",  # name of the device; empty is the system's own
     "volume": 0.9,
     "model": "",  # folder, hub id or "sketch"; empty is the best that is installed
     "memory_limit": 0.0,  # GB; 0 is the engine's default
     "show_menu_bar_extra": True,
     "notify_when_done": True,
-    "appearance": "system",  # system, light, dark
+    "appearance": "system",
+}
+
+#: Where only some values make sense. Another version of the app, or a hand, may have left others.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "export_format": ("wav", "flac", "aiff", "ogg", "mp3"),
+    "export_bit_depth": (16, 24, 32),
+    "appearance": ("system", "light", "dark"),
 }
 
 
@@ -38,7 +45,8 @@ class Preferences(QObject):
     def get(self, name: str) -> Any:
         """The value of `name`, of the type of its default. A KeyError is a programmer's mistake."""
         default = DEFAULTS[name]
-        return self._settings.value(name, default, type(default))
+        value = self._settings.value(name, default, type(default))
+        return value if value in CHOICES.get(name, (value,)) else default
 
     def set(self, name: str, value: Any) -> None:
         default = DEFAULTS[name]
@@ -60,8 +68,9 @@ class Preferences(QObject):
 
     def save_window(self, name: str, state: bytes) -> None:
         """Remember a window's geometry or a splitter's state."""
-        self._settings.setValue(f"window/{name}", state)
+        self._settings.setValue(f"window/{name}", QByteArray(state))
 
     def window(self, name: str) -> bytes | None:
+        """What was remembered; None if nothing was."""
         state = self._settings.value(f"window/{name}")
-        return None if state is None else bytes(state)
+        return bytes(state.data()) if isinstance(state, QByteArray) else None

@@ -9,6 +9,7 @@ from typing import Any
 from PySide6.QtCore import QObject, QThread, Signal
 
 from mlx_music import Cancelled, MLXMusicError
+from mlx_music_app.background import without_frames
 from mlx_music_app.engine.models import LoadedModel, Opener, open_model
 from mlx_music_app.engine.work import Work
 
@@ -60,20 +61,11 @@ class EngineThread(QThread):
         try:
             return work.run(loaded), None
         except Cancelled as error:
-            return None, _without_frames(error)
+            return None, without_frames(error)
         except MLXMusicError as error:
             log.info("work failed: %s", error)
-            return None, _without_frames(error)
+            return None, without_frames(error)
         # There is nobody above to tell: it goes to the log, and the person gets a line.
         except Exception as error:
             log.exception("unexpected error on the engine's thread")
-            return None, _without_frames(error)
-
-
-def _without_frames(error: Exception) -> Exception:
-    """Frames hold what was in them, such as all the arrays of a run."""
-    seen: BaseException | None = error
-    while seen is not None:
-        seen.__traceback__ = None
-        seen = seen.__cause__ or seen.__context__
-    return error
+            return None, without_frames(error)

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 class Files(Protocol):
     """What is needed of `library.files.TakeFiles`."""
 
+    def check(self) -> None: ...
+
     def save(self, output: MusicOutput, title: str, *, parent: int | None = None) -> Any: ...
 
 
@@ -80,8 +82,9 @@ class JobWork:
 
     def run(self, loaded: LoadedModel) -> None:
         job = self.job
-        # Before a model is loaded for nothing.
+        # Before a model is loaded, and music made, for nothing.
         job.request.validate()
+        self._files.check()
         requests = job.request.takes(job.takes)
         estimate = self._estimate = Estimate(
             job.request,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -116,5 +117,7 @@ def _fetch(database: Path, takes: list[int]) -> Outcome:
             except LibraryError as error:
                 catalogue.set_missing([place.id], True)
                 problems.append(str(error))
+                if os.path.lexists(place.trash_path):
+                    continue  # the next start tries again
             catalogue.set_trash_path(place.id, None)
     return takes, problems

@@ -130,9 +130,16 @@ def dragged_file(take: Take, preferences: Preferences, region: Region | None = N
     for candidate in _with_counts(path):
         if not candidate.exists():
             return None
-        if _has_format(candidate, kind) and _export_of(candidate) == wanted:
+        if _is_export(candidate, kind, wanted):
             return candidate
     return None
+
+
+def _is_export(path: Path, kind: AudioFormat, wanted: Mapping[str, object]) -> bool:
+    try:
+        return _has_format(path, kind) and _export_of(path) == wanted
+    except AudioError:
+        return False  # whatever it is now, it is not what is wanted: the next name is free
 
 
 def preferred_format(preferences: Preferences) -> AudioFormat:

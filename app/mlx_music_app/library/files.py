@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mlx_music import AudioError, GenerationRequest, MusicOutput
-from mlx_music.audio.atomic import write_whole
+from mlx_music.audio.atomic import check_target, write_whole
 from mlx_music.audio.files import AUDIO_FORMATS, write_audio
 from mlx_music.metadata import Description
 from mlx_music_app.library.identity import Identity, described
@@ -63,6 +63,14 @@ class TakeFiles:
     def folder(self, folder: Path) -> None:
         with self._lock:
             self._folder = folder
+
+    def check(self) -> None:
+        """Look whether takes can be written, before minutes are spent on one.
+
+        Raises:
+            AudioError: The music folder cannot be written, say because its disk is not there.
+        """
+        check_target(self._folder / f"take{SUFFIX}", overwrite=True)
 
     def reserve(
         self,

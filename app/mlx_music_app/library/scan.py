@@ -111,6 +111,8 @@ class Scan:
                 except MLXMusicError as error:
                     if not one.path.exists():
                         self._found.problems.append(str(error))
+                        if _exists(one.trash_path):
+                            continue  # the next start tries again
             self._catalogue.set_trash_path(one.id, None)
 
     def _is_on_its_way(self, one: Place) -> bool:
@@ -262,4 +264,5 @@ def _is_settled(path: Path) -> bool:
 
 
 def _exists(path: Path | None) -> bool:
-    return path is not None and path.exists()
+    # Of what it may not look at, such as the trash of a Mac, `Path.exists` raises an error.
+    return path is not None and os.path.exists(path)

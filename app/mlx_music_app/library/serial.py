@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,9 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject
 
-from mlx_music_app.background import Background, Work
-
-log = logging.getLogger(__name__)
+from mlx_music_app.background import Background, Post
 
 
 class Serial(QObject):
@@ -21,13 +18,12 @@ class Serial(QObject):
     def __init__(self, background: Background, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._background = background
+        self._post = Post()
         self._lock = threading.Lock()
-        self._queue: deque[tuple[Callable[[], Any], Work]] = deque()
+        self._queue: deque[int] = deque()  # numbers of the post
         self._busy = False
         self._idle = threading.Event()
         self._idle.set()
-        self._alive: set[Work] = set()
-        self._finished: list[Work] = []
 
     @property
     def waiting(self) -> int:
@@ -41,19 +37,9 @@ class Serial(QObject):
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         """As `Background.run`, after everything that was asked for before."""
-        # Only now: a thread that has just told of a work may still hold it, and a QObject must
-        # not be deleted there.
-        self._finished.clear()
-        work = Work()
-        self._alive.add(work)
-        if done is not None:
-            work.done.connect(done)
-        if failed is not None:
-            work.failed.connect(failed)
-        work.done.connect(self._forget)
-        work.failed.connect(self._forget)
+        number, _ = self._post.expect(function, done, failed)
         with self._lock:
-            self._queue.append((function, work))
+            self._queue.append(number)
             if self._busy:
                 return
             self._busy = True
@@ -71,19 +57,5 @@ class Serial(QObject):
                     self._busy = False
                     self._idle.set()
                     return
-                function, work = self._queue.popleft()
-            try:
-                result = function()
-            # As in `Background`: what goes wrong reaches the person, and the queue goes on.
-            except Exception as error:
-                log.exception("background work failed")
-                work.failed.emit(error)
-            else:
-                work.done.emit(result)
-            del work
-
-    def _forget(self, _: object) -> None:
-        work = self.sender()
-        if isinstance(work, Work):
-            self._alive.discard(work)
-            self._finished.append(work)
+                number = self._queue.popleft()
+            self._post.call(number)

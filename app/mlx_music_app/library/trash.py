@@ -7,6 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QFile
 
+from mlx_music import AudioError
 from mlx_music_app.library.errors import LibraryError, NoTrash
 from mlx_music_app.library.files import free_name, move_to_new
 
@@ -33,17 +34,18 @@ def bring_back(trashed: Path, target: Path) -> Path:
     Raises:
         LibraryError: It is no longer in the trash, or cannot be moved.
     """
-    if not trashed.exists():
-        raise LibraryError(f"{target.name}: is no longer in the trash")
     while True:
         place = free_name(target)
         try:
             move_to_new(trashed, place)
         except FileExistsError:
             continue  # somebody was faster: the next name
-        except OSError as error:
+        except FileNotFoundError as error:
+            raise LibraryError(f"{target.name}: is no longer in the trash") from error
+        except (OSError, AudioError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or error
             raise LibraryError(
-                f"{target.name}: cannot be moved back from the trash ({error.strerror}); "
+                f"{target.name}: cannot be moved back from the trash ({reason}); "
                 f"it lies in {trashed}"
             ) from error
         _forget_note(trashed)
@@ -52,7 +54,8 @@ def bring_back(trashed: Path, target: Path) -> Path:
 
 def finish_bringing_back(trashed: Path, target: Path) -> bool:
     """Whether a file is under both names, as a crash leaves it; then it leaves the trash now."""
-    if not trashed.exists() or not target.exists() or not trashed.samefile(target):
+    # A Mac may forbid to look into the trash: for `os.path`, not for `Path`, that is a no.
+    if not os.path.exists(trashed) or not target.exists() or not trashed.samefile(target):
         return False
     trashed.unlink()
     _forget_note(trashed)

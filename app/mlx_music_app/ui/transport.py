@@ -44,6 +44,7 @@ class TransportBar(QWidget):
         super().__init__(parent)
         self._player, self._preferences = player, preferences
         self._region: Region | None = None
+        self._take: Take | None = None
         self._before_mute = 0.9
         self.setProperty("role", "bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -61,11 +62,8 @@ class TransportBar(QWidget):
 
     def set_take(self, take: Take | None) -> None:
         """What is loaded, by the name that the library gives it."""
-        if take is None:
-            self._show_file()
-            return
-        self.title.setText(take.name)
-        self.title.setToolTip(str(take.path))
+        self._take = take
+        self._show_title()
 
     def set_region(self, region: Region | None) -> None:
         """What is looped when looping is on: a region of what is loaded, or all of it."""
@@ -191,14 +189,20 @@ class TransportBar(QWidget):
 
     def _show_file(self) -> None:
         path, player = self._player.path, self._player
-        self.title.setText(path.stem if path is not None else "Nothing to play yet")
-        self.title.setToolTip(str(path) if path is not None else "")
-        self.title.setEnabled(path is not None)
+        self._show_title()
         for control in (self.to_start, self.play, self.loop):
             control.setEnabled(path is not None)
         self.seek.set_duration(player.duration if path is not None else 0.0)
         self._show_state(player.playing)
         self._show_position(player.position)
+
+    def _show_title(self) -> None:
+        path, take = self._player.path, self._take
+        name = path.stem if path is not None else "Nothing to play yet"
+        # The player tells of another file before the window tells which take that is.
+        self.title.setText(take.name if take is not None and take.path == path else name)
+        self.title.setToolTip(str(path) if path is not None else "")
+        self.title.setEnabled(path is not None)
 
     def _show_state(self, playing: bool) -> None:
         name = "Pause" if playing else "Play"
@@ -214,7 +218,8 @@ class TransportBar(QWidget):
         if self.seek.maximum() != round(duration * 1000):
             self.seek.set_duration(duration)
         self.seek.set_position(seconds)
-        text = f"{clock(int(seconds))} / {clock(int(duration))}"
+        # Where it is counts up as clocks do; how long it is reads as everywhere else.
+        text = f"{clock(int(seconds))} / {clock(duration)}"
         if text != self.time.text():
             self.time.setText(text)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -203,6 +204,18 @@ def test_retry_makes_what_is_missing(
     wait_idle(qtbot, controller)
     assert [request.seed for request in engine.made] == [12, 13]
     assert controller.status(again).made == 2
+
+
+def test_nothing_is_made_that_could_not_be_kept(
+    qtbot: QtBot, controller: EngineController, engine: FakeEngine, files: TakeFiles, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    files.folder = tmp_path / "file" / "music"  # as on a disk that is not there
+    lost = controller.submit(job())
+    qtbot.waitUntil(lambda: controller.status(lost).state is JobState.FAILED)
+    assert "cannot be written" in controller.status(lost).error
+    assert engine.opened == []
+    assert engine.made == []
 
 
 def test_the_model_stays_until_another_is_needed(

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
+from mlx_music import AudioError
 from mlx_music_app.library import deletion
+from mlx_music_app.library import trash as trash_of_files
 from mlx_music_app.library.errors import LibraryError, NoTrash
+from mlx_music_app.library.files import move_to_new
 from mlx_music_app.library.trash import bring_back, move_to_trash
 from tests.app.library.conftest import Home
 
@@ -188,3 +194,56 @@ def test_nothing_is_announced_after_closing(
         home.settle()
     home.reopen()
     assert home.names() == ["Night"]
+
+
+def test_what_cannot_come_back_is_tried_again_at_the_next_start(
+    home: Home, trash: Trash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = home.make(), home.make()
+    home.library.delete([first.id, second.id])
+    home.settle()
+
+    def full(source: Path, target: Path) -> None:
+        if target == first.path:
+            raise AudioError(f"{target} cannot be written: the disk is full")
+        move_to_new(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trash_of_files, "move_to_new", full)
+        home.library.undo_delete()
+        home.settle()
+    assert len(home.problems) == 1
+    assert "the disk is full" in home.problems[0]
+    assert f"Trash{os.sep}files{os.sep}{first.path.name}" in home.problems[0]
+    assert second.path.exists()
+    found = home.library.take(first.id)
+    assert found is not None
+    assert found.missing
+    home.reopen()
+    assert first.path.exists()
+    assert trash() == []
+    found = home.library.take(first.id)
+    assert found is not None
+    assert not found.missing
+
+
+def test_a_trash_that_nobody_may_look_into(
+    home: Home, trash: Trash, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a Mac without the right to it: the library goes on."""
+    take = home.make()
+    sound = take.path.read_bytes()
+    home.library.delete([take.id])
+    home.settle()
+    take.path.write_bytes(sound)  # put back by other means
+    stat = os.stat
+
+    def forbidding(path: Any, **how: Any) -> os.stat_result:
+        if "Trash" in str(path):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "stat", forbidding)
+    home.reopen()
+    assert home.problems == []
+    assert home.library.takes() == [take.id]

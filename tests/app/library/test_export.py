@@ -175,6 +175,19 @@ def test_what_was_dragged_never_becomes_another_sound(take: Take, home: Home) ->
     assert drag_file(take, home.preferences, (0.0201, 0.06)) == third
 
 
+def test_an_export_that_somebody_has_damaged_is_made_again_beside_it(
+    take: Take, home: Home
+) -> None:
+    region = (0.02, 0.06)
+    first = drag_file(take, home.preferences, region)
+    first.write_bytes(b"no sound")
+    second = drag_file(take, home.preferences, region)
+    assert second != first
+    assert first.read_bytes() == b"no sound"
+    np.testing.assert_array_equal(read(second), read(take.path)[:, 960:2880])
+    assert drag_file(take, home.preferences, region) == second
+
+
 def test_an_export_is_no_take(take: Take, home: Home) -> None:
     path = drag_file(take, home.preferences, (0.02, 0.06))
     facts, own = read_facts(path), read_facts(take.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from mlx_music import GenerationRequest
 from mlx_music_app.audio.mixer import Levels
 from mlx_music_app.audio.player import Player
+from mlx_music_app.library.take import Take
 from mlx_music_app.preferences import Preferences
 from mlx_music_app.ui.meter import LevelMeter, decibels
 from mlx_music_app.ui.transport import TransportBar
@@ -87,6 +90,31 @@ def test_play_pause_and_what_is_shown(
     qtbot.mouseClick(bar.play, Qt.MouseButton.LeftButton)
     assert player.sent[-1] == ("pause", {})
     assert bar.play.accessibleName() == "Play"
+
+
+def test_a_length_reads_as_in_the_list(bar: TransportBar, player: SilentPlayer) -> None:
+    _load(player, duration=2.98)
+    assert bar.time.text() == "0:00 / 0:03"
+    player.tick(2.9)
+    assert bar.time.text() == "0:02 / 0:03"
+
+
+def test_a_take_keeps_its_name_when_something_fails(
+    bar: TransportBar, player: SilentPlayer
+) -> None:
+    take = Take(
+        id=1, path=Path("/music/Night Drive.wav"), title="Night drive", number=2,
+        created=datetime(2025, 1, 1, tzinfo=timezone.utc), duration=90.0, sample_rate=48_000,
+        request=GenerationRequest(), model="sketch",
+    )  # fmt: skip
+    _load(player)
+    bar.set_take(take)
+    assert bar.title.text() == take.name
+    player.answer("failed", message="There is no sound output.")
+    assert bar.title.text() == take.name
+    player.load("/music/other.wav")
+    player.answer("loaded", duration=1.0)
+    assert bar.title.text() == "other"
 
 
 def test_news_from_before_a_seek_does_not_move_the_playhead_back(

@@ -22,7 +22,16 @@ from mlx_music_app.ui.compose.drop_zones import ZONES, DropZones
 from mlx_music_app.ui.compose.footer import GENERATE_KEYS, GenerateBar
 from mlx_music_app.ui.compose.form import Form
 from mlx_music_app.ui.compose.look import column
-from mlx_music_app.ui.compose.modes import COMPOSE, MODES, VARY, Work, mode_named, mode_of, work_of
+from mlx_music_app.ui.compose.modes import (
+    COMPOSE,
+    LYRICS,
+    MODES,
+    VARY,
+    Work,
+    mode_named,
+    mode_of,
+    work_of,
+)
 from mlx_music_app.ui.compose.page import ComposePage
 from mlx_music_app.ui.compose.presets import Preset
 from mlx_music_app.ui.compose.summary import Expect, length_of, summary_of
@@ -366,7 +375,14 @@ class ComposeView(QWidget):
         for field, problem in self._problems.items():
             return blame(field, problem), field
         reason = self.form.strip.check_source() or self.settings.model.check()
-        return reason, ""
+        return reason or self._why_silent(), ""
+
+    def _why_silent(self) -> str:
+        """Why other words would change nothing; "" if they do."""
+        model = self.settings.model.current()
+        if self.form.mode is not LYRICS or model is None or model.sings:
+            return ""
+        return f"{model.name} does not sing; choose a model that does, or another use of the take"
 
     def _go_to_problem(self) -> None:
         field = self._why_not()[1]

@@ -84,6 +84,17 @@ def test_only_what_matters_is_shown(view: ComposeView, take: Take) -> None:
     assert shown("duration")
 
 
+def test_other_words_need_a_model_that_sings(view: ComposeView, take: Take) -> None:
+    view.work_on(dataclasses.replace(take, model="sketch"), "edit")
+    assert not view.bar.generate.isEnabled()
+    assert "Sketch does not sing" in view.bar.reason.text()
+    view.form.strip.modeChosen.emit("restyle")
+    assert view.bar.generate.isEnabled()
+    view.form.strip.modeChosen.emit("lyrics")
+    view.settings.model.choose("singer/model")
+    assert view.bar.generate.isEnabled()
+
+
 def test_changed_lines_are_shown(qtbot: QtBot, view: ComposeView, take: Take) -> None:
     view.work_on(take, "edit")
     diff = view.form.lyrics.diff
