@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sys
@@ -161,22 +162,46 @@ def run(files: Sequence[Path]) -> int:
     if hand_over(files):
         return 0
     app = MusicApplication(sys.argv[:1])
-    diagnostics.start_logging()
-    session = Session(app)
-    session.crashes.install()
-    signals = _Signals(session)
+    session: Session | None = None
     try:
+        diagnostics.start_logging()
+        session = Session(app)
+        session.crashes.install()
+        signals = _Signals(session)
         session.start(files)
-    except MLXMusicError as error:
-        log.error("cannot start: %s", error)
-        QMessageBox.critical(None, "MLX Music", str(error))
-        session.end()
+    except (OSError, MLXMusicError) as error:
+        _say_why(error)
+        if session is not None:
+            _end(session, 1)
         return 1
-    code = app.exec()
+    code = int(app.exec())
     signals.close()
-    session.end()
+    _end(session, code)
+    return code
+
+
+def _say_why(error: Exception) -> None:
+    """Why the app cannot start: to the log or the terminal, and in a dialog."""
+    line = str(error)
+    if isinstance(error, OSError) and error.filename:
+        line = (
+            f"MLX Music cannot write {error.filename} ({error.strerror}). "
+            "Make the folder writable, or free the name, and start again."
+        )
+    log.error("cannot start: %s", line)
+    if logging.getLogger().handlers:  # else it went to the terminal for want of a log
+        print(line, file=sys.stderr)
+    QMessageBox.critical(None, "MLX Music", line)
+
+
+def _end(session: Session, code: int) -> None:
+    if not session.end():
+        # A thread is still inside a step of the model. Leaving as Python does would destroy it
+        # while it runs, and Qt then aborts: the system would report a crash. All is written.
+        session.preferences.sync()
+        logging.shutdown()
+        os._exit(code)
     session.crashes.remove()
-    return int(code)
 
 
 class _Signals(QObject):

@@ -39,6 +39,10 @@ def start_logging() -> None:
     """Write the log into its folder, a few megabytes at most, and crashes of C code beside it."""
     folder = paths.log_folder()
     folder.mkdir(parents=True, exist_ok=True)
+    global _crash_log
+    # Left open for as long as the process lives: it is written to when nothing else works. First,
+    # because it tells whether the folder can be written to.
+    _crash_log = (folder / CRASH_NAME).open("a", encoding="utf-8")
     handler = logging.handlers.RotatingFileHandler(
         log_file(), maxBytes=_MAX_BYTES, backupCount=_KEPT, encoding="utf-8", delay=True
     )
@@ -48,9 +52,6 @@ def start_logging() -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
-    global _crash_log
-    # Left open for as long as the process lives: it is written to when nothing else works.
-    _crash_log = (folder / CRASH_NAME).open("a", encoding="utf-8")
     faulthandler.enable(_crash_log)
     log.info("MLX Music %s starts", __version__)
 

@@ -18,6 +18,8 @@ from mlx_music_app.ui.takes.inspector import WORK
 if TYPE_CHECKING:
     from mlx_music_app.ui.main_window import MainWindow
 
+_TEXTS = (QLineEdit, QPlainTextEdit, QTextEdit)
+
 Keys = QKeySequence.StandardKey | str | None
 
 
@@ -48,12 +50,16 @@ class Menus(QObject):
             window.parts.controller.busyChanged,
             window.parts.player.stateChanged,
             window.parts.player.loaded,
+            window.parts.player.unloaded,
             window.placeChanged,
         ):
             signal.connect(self._later)
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        app.focusChanged.connect(self._later)
         self.update()
 
-    def _later(self, _: object = None) -> None:
+    def _later(self, *_: object) -> None:
         self._soon.start()
 
     def _add_file(self, bar: QMenuBar) -> None:
@@ -162,6 +168,9 @@ class Menus(QObject):
         self.queue.setChecked(window.queue_is_open)
 
     def _can(self, command: str, chosen: int, take: Take | None) -> bool:
+        # Its keys are those that remove a word where one types.
+        if command == "delete" and isinstance(QApplication.focusWidget(), _TEXTS):
+            return False
         if command == "compare":
             return chosen == 2
         if command in ("favourite", "copy", "delete"):
@@ -193,7 +202,7 @@ class Menus(QObject):
         """To whoever has the focus: a text's own command, or that of the list of takes."""
         focus = QApplication.focusWidget()
         takes = self._window.takes
-        if isinstance(focus, QLineEdit | QPlainTextEdit | QTextEdit):
+        if isinstance(focus, _TEXTS):
             QMetaObject.invokeMethod(focus, name, Qt.ConnectionType.DirectConnection)
         elif self._window.place == "takes":
             if name == "undo":

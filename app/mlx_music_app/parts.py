@@ -11,10 +11,10 @@ from mlx_music_app import diagnostics
 from mlx_music_app.audio.player import Player
 from mlx_music_app.background import Background
 from mlx_music_app.engine.controller import EngineController
-from mlx_music_app.engine.jobs import JobState
 from mlx_music_app.engine.models import Opener, open_model
-from mlx_music_app.garbage import MainThreadCollector
+from mlx_music_app.engine.saved_queue import SavedQueue
 from mlx_music_app.library.library import Library
+from mlx_music_app.main_thread_gc import MainThreadCollector
 from mlx_music_app.models.service import ModelService
 from mlx_music_app.preferences import Preferences
 
@@ -38,6 +38,7 @@ class Parts(QObject):
         self.controller = EngineController(
             self.preferences, self.library.files, self, opener=opener
         )
+        self.saved_queue = SavedQueue(self.controller, self)
         self._garbage = MainThreadCollector(self._is_busy, self)
         self._garbage.start()
         self.models = ModelService(self.controller, self.background, self.preferences, self)
@@ -47,14 +48,13 @@ class Parts(QObject):
         self._closed = False
 
     def open(self) -> None:
-        """Open the library. Raises `LibraryError`, which says what to do."""
+        """Open the library and the queue. Raises `LibraryError`, which says what to do."""
         self.library.open()
+        self.saved_queue.open()
 
     def unfinished_jobs(self) -> int:
-        """How many would be lost."""
-        live = (JobState.QUEUED, JobState.RUNNING)
-        controller = self.controller
-        return sum(controller.status(job.id).state in live for job in controller.jobs())
+        """How many would be stopped."""
+        return len(self.controller.unfinished())
 
     def copy_diagnostics(self) -> None:
         """What to send when asking for help, to the clipboard."""
@@ -66,6 +66,7 @@ class Parts(QObject):
         if self._closed:
             return True
         self._closed = True
+        self.saved_queue.close()
         models = self.models.shutdown()
         ended = self.controller.shutdown()
         self.player.close()

@@ -66,6 +66,10 @@ class Preferences(QObject):
         chosen = self.get("music_folder")
         return Path(chosen) if chosen else paths.default_music_folder()
 
+    def sync(self) -> None:
+        """Write what is not yet in the file."""
+        self._settings.sync()
+
     def save_window(self, name: str, state: bytes) -> None:
         """Remember a window's geometry or a splitter's state."""
         self._settings.setValue(f"window/{name}", QByteArray(state))

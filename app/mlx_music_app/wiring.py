@@ -10,12 +10,12 @@ from PySide6.QtCore import QObject
 from mlx_music import MLXMusicError
 from mlx_music_app.engine.jobs import Job, JobState, MadeTake
 from mlx_music_app.library.take import Take
+from mlx_music_app.models.words import time_in_words
 from mlx_music_app.parts import Parts
 from mlx_music_app.tokens import TokenCounter
-from mlx_music_app.ui.compose.times import spoken
 from mlx_music_app.ui.drop import what_is
 from mlx_music_app.ui.main_window import MainWindow
-from mlx_music_app.ui.words import count
+from mlx_music_app.ui.words import count, sentence
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,8 @@ class Wiring(QObject):
             controller.jobRemoved,
             controller.orderChanged,
             controller.busyChanged,
+            self._parts.saved_queue.changed,
+            self._window.queueToggled,
         ):
             signal.connect(self._show_status)
 
@@ -84,6 +86,9 @@ class Wiring(QObject):
         parts.player.failed.connect(notice.complain)
         parts.player.deviceLost.connect(self._on_device_lost)
         parts.models.failed.connect(self._on_model_failed)
+        parts.saved_queue.problem.connect(notice.complain)
+        if parts.saved_queue.opening_problem:
+            notice.complain(parts.saved_queue.opening_problem)
         self._window.takes.failed.connect(notice.complain)
         self._window.incoming.failed.connect(notice.complain)
 
@@ -154,7 +159,8 @@ class Wiring(QObject):
         window = self._window
         window.takes.playback.prepare(take)
         if window.place != "takes":
-            window.notice.say(f"“{take.name}” is done", action=("play", "Listen"))
+            words = ". ".join((f"“{take.name}” is done", *map(sentence, made.notes[:1])))
+            window.notice.say(words, action=("play", "Listen"))
         elif window.takes.current() is None and not window.takes.list.selected_ids():
             window.takes.show_take(take.id)
 
@@ -171,12 +177,15 @@ class Wiring(QObject):
         )
         if running is None:
             words = "Ready" if not waiting else count(waiting, "job") + " waiting"
+            left = len(self._parts.saved_queue.left)
+            if left and not waiting and not self._window.queue_is_open:
+                words = count(left, "job") + " unfinished"
             sidebar.set_status(words, "Show the queue", None)
             return
         status = controller.status(running.id)
         parts = [f"{status.fraction:.0%}"]
         if status.remaining is not None:
-            parts.append(f"{spoken(status.remaining)} left")
+            parts.append(f"{time_in_words(status.remaining)} left")
         sidebar.set_status(running.title, " · ".join(parts), status.fraction)
 
     # Listening.

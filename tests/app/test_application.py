@@ -114,6 +114,58 @@ def test_a_damaged_start_says_why(qtbot: QtBot, qapp: QApplication, app_home: Pa
     assert session.end()
 
 
+def _run_app(code: str, home: Path) -> subprocess.CompletedProcess[str]:
+    """Start the app in a process of its own, with `code` before."""
+    start = """
+import sys
+from PySide6.QtWidgets import QMessageBox
+from mlx_music_app import application
+QMessageBox.critical = lambda *words: print("dialog:", words[2])
+"""
+    environment = {**os.environ, "MLX_MUSIC_APP_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, "-c", f"{start}{code}\nsys.exit(application.run([]))"],
+        capture_output=True, text=True, timeout=60, env=environment,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("inside", ["", "data", "logs/crash.log/folder"])
+def test_a_home_that_cannot_be_written_is_said_in_a_line(tmp_path: Path, inside: str) -> None:
+    """Files stand where folders are wanted, and a folder where a file is."""
+    blocked = tmp_path / "home" / inside
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.touch()
+    done = _run_app("", tmp_path / "home")
+    assert done.returncode == 1
+    assert done.stdout.startswith("dialog: MLX Music cannot write ")
+    assert str(tmp_path / "home") in done.stdout
+    assert len(done.stderr.splitlines()) == 1
+    assert "cannot write" in done.stderr
+
+
+def test_a_step_that_takes_too_long_is_no_crash(app_home: Path) -> None:
+    """Qt aborts the process if a thread is destroyed while it runs."""
+    done = _run_app(
+        """
+import time
+from PySide6.QtCore import QThread, QTimer
+class Busy(QThread):
+    def run(self):
+        time.sleep(20)
+def after(session):
+    session.busy = Busy(session)
+    session.busy.start()
+    close = session.parts.close
+    session.parts.close = lambda: close() and False
+    session.window.close_without_asking()
+application.Session._after_first_paint = after
+""",
+        app_home,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (app_home / "data" / "preferences.ini").exists()
+
+
 def test_files_from_the_finder(
     session: Session, qapp: QApplication, tmp_path: Path, qtbot: QtBot
 ) -> None:

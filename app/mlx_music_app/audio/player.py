@@ -49,6 +49,7 @@ class Player(QObject):
     stateChanged = Signal(bool)
     levelChanged = Signal(float, float)
     loaded = Signal(object)  # Path: its duration is known now
+    unloaded = Signal()  # there is nothing to play any more
     finished = Signal()  # the end of the file was reached
     deviceLost = Signal(str)
     devicesChanged = Signal()
@@ -171,6 +172,17 @@ class Player(QObject):
         """Pause, and go back to the beginning."""
         self.pause()
         self.seek(0.0)
+
+    def unload(self) -> None:
+        """Stop, and forget the file: it is about to be gone."""
+        if self._path is None:
+            return
+        self.stop()
+        self.set_loop(None, None)
+        self._path = self._before = None
+        self._loading_id = 0  # an answer that is under way is about what is gone
+        self._duration = 0.0
+        self.unloaded.emit()
 
     def seek(self, seconds: float) -> None:
         if self._path is None:
@@ -311,7 +323,7 @@ class Player(QObject):
         self._level = Levels(tuple(event["peak"]), tuple(event["rms"]))
         self.levelChanged.emit(*self._level.peak)
         # News from before the last command would make the playhead jump back for a moment.
-        if event["id"] == self._last_id:
+        if event["id"] == self._last_id and self._path is not None:
             self._set_playing(event["playing"])
             self._move_to(event["position"])
 

@@ -26,7 +26,6 @@ from mlx_music_app.engine.queue import (
 )
 from mlx_music_app.engine.thread import EngineThread
 from mlx_music_app.engine.work import CallWork, Files, JobWork, readable
-from mlx_music_app.garbage import MainThreadCollector
 from mlx_music_app.preferences import Preferences
 
 log = logging.getLogger(__name__)
@@ -77,7 +76,6 @@ class EngineController(QObject):
         self._pictures = Mailbox(PICTURE_INTERVAL, self)
         self._pictures.delivered.connect(self._on_picture)
         self._made.connect(self._on_made)
-        self._collector = MainThreadCollector(lambda: self.busy, self)
         self._thread = EngineThread(opener)
         self._thread.ended.connect(self._on_ended)
         self._thread.modelChanged.connect(self._on_model)
@@ -99,6 +97,7 @@ class EngineController(QObject):
         if entry is self._queue.running:
             if entry.progress is not None:
                 entry.progress.cancel()
+                self.jobChanged.emit(job_id)
         elif entry in self._queue.waiting:
             self._queue.waiting.remove(entry)
             self._finish(entry, replace(entry.status, state=JobState.CANCELLED, remaining=None))
@@ -142,6 +141,10 @@ class EngineController(QObject):
     def jobs(self) -> list[Job]:
         """Running, queued, then finished, newest first."""
         return [entry.job for entry in self._queue.entries()]
+
+    def unfinished(self) -> list[tuple[Job, int]]:
+        """Running and queued jobs that were not cancelled, each with the takes made of it."""
+        return self._queue.unfinished()
 
     def job(self, job_id: str) -> Job:
         """KeyError for a job that is unknown or was removed, here and below."""
@@ -224,8 +227,6 @@ class EngineController(QObject):
             log.warning("the engine's thread has not ended within %d ms", timeout_ms)
         # What it said at last, such as a take that was finished, is still under way to us.
         QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)
-        if ended:
-            self._collector.stop()
         return ended
 
     # The queue moves on
@@ -242,7 +243,6 @@ class EngineController(QObject):
             entry.progress = work.progress
             entry.status = JobStatus(JobState.RUNNING)
         if not self._thread.isRunning():
-            self._collector.start()
             self._thread.start()
         self._thread.do(work)
         self.busyChanged.emit(True)

@@ -49,7 +49,7 @@ class LoadedModel:
         if self._key is None:
             return
         # A model is in no cycle: it is gone with this. To collect garbage here would delete other
-        # threads' widgets (see `garbage`).
+        # threads' widgets (see `main_thread_gc`).
         self._key, self._model = None, None
         import mlx.core as mx
 

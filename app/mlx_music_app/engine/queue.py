@@ -61,6 +61,19 @@ class Queue:
         live = [self.running, *self.waiting]
         return [entry for entry in live if isinstance(entry, JobEntry)] + self.finished
 
+    def unfinished(self) -> list[tuple[Job, int]]:
+        """The jobs that have takes to make yet, in order, each with how many were made.
+
+        Not those that were cancelled and only end their last step.
+        """
+        return [
+            (entry.job, entry.status.made)
+            for entry in self.entries()
+            if entry.status.state not in ENDED
+            and entry.status.made < entry.job.takes
+            and not (entry.progress is not None and entry.progress.cancelled)
+        ]
+
     def entry(self, job_id: str) -> JobEntry:
         """KeyError if there is no such job."""
         for entry in self.entries():

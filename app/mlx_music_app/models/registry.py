@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import string
@@ -10,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from mlx_music_app.json_file import read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,14 @@ def hub_id_of(text: str) -> str:
 
 
 class Registry:
-    """A small JSON file, replaced as a whole on each change. For the main thread."""
+    """A small JSON file, replaced as a whole on each change. For the main thread.
+
+    What changes it raises OSError where the file cannot be written; until the app ends the change
+    is known all the same.
+    """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
+        self.file = file
         self.known = _read(file)
 
     def add_folder(self, folder: Path) -> None:
@@ -78,15 +83,12 @@ class Registry:
             "hub": list(known.hub_ids),
             "totals": dict(known.totals),
         }
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        building = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        building.write_text(json.dumps(values, ensure_ascii=False, indent=2), encoding="utf-8")
-        os.replace(building, self._file)
+        write_json(values, self.file)
 
 
 def _read(file: Path) -> Remembered:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = read_json(file)
     except FileNotFoundError:
         return Remembered()
     except (OSError, ValueError) as error:

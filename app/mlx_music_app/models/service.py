@@ -183,7 +183,7 @@ class ModelService(QObject):
             self._start(model_id, "download", work.fetch_vocabulary, "Asking for the vocabulary")
             return
         if model_id != MODEL_ID:
-            self._registry.add_hub_id(model_id)
+            self._remember(model_id, partial(self._registry.add_hub_id, model_id))
         if problem := self.space_problem(model_id):
             self._fail(model_id, problem)
             self.refresh()
@@ -293,7 +293,7 @@ class ModelService(QObject):
             return
         self._errors.pop(model_id, None)
         if model.kind is Kind.LINKED:
-            self._registry.forget_folder(Path(model_id))
+            self._remember(model_id, partial(self._registry.forget_folder, Path(model_id)))
             self.refresh()
         elif self.in_use(model_id):
             line = f"{model.name} is making music; wait until the queue is done, or cancel its jobs"
@@ -318,7 +318,7 @@ class ModelService(QObject):
 
     def _on_total(self, model_id: str, nbytes: int) -> None:
         if model_id != MODEL_ID:
-            self._registry.set_total(model_id, nbytes)
+            self._remember(model_id, partial(self._registry.set_total, model_id, nbytes))
 
     def _on_finished(self, model_id: str, what: str, result: Any) -> None:
         self._then.pop(model_id, None)
@@ -355,18 +355,29 @@ class ModelService(QObject):
         self._reports.pop(model_id, None)
         self._needs.pop(model_id, None)
         if model.kind is Kind.HUB:
-            self._registry.forget_hub_id(model_id)
+            self._remember(model_id, partial(self._registry.forget_hub_id, model_id))
         self._errors.pop(model_id, None)
         self._activities.remove(model_id, partial(work.remove, model))
 
     def _add_folder(self, folder: Path) -> None:
         if folder.parent != self._own_folder:
-            self._registry.add_folder(folder)
+            self._remember(str(folder), partial(self._registry.add_folder, folder))
         self._look_now()
         self.imported.emit(str(folder))
 
     def _import_failed(self, error: Exception) -> None:
         self._fail(IMPORT, str(error))
+
+    def _remember(self, model_id: str, change: Callable[[], None]) -> None:
+        """Change what is known at the next start too; it works until then without."""
+        try:
+            change()
+        except OSError as error:
+            self._fail(
+                model_id,
+                f"The list of models cannot be kept in {self._registry.file} ({error.strerror}); "
+                "make room or the folder writable, else the change is forgotten at the next start",
+            )
 
     def _fail(self, model_id: str, line: str) -> None:
         self._errors[model_id] = line

@@ -14,13 +14,14 @@ def size_in_words(nbytes: float) -> str:
 
 
 def time_in_words(seconds: float) -> str:
-    """How long something still takes, no more exact than it can be known."""
-    if seconds < 10:
+    """How long something still takes, no more exact than it can be known: "a few seconds",
+    "40 s", "3 min", "1 h 20 min"."""
+    if seconds < 7.5:
         return "a few seconds"
     if seconds < 55:
-        return f"{round(seconds / 5) * 5} seconds"
+        return f"{5 * round(seconds / 5)} s"
     minutes = round(seconds / 60)
     if minutes < 60:
-        return "1 minute" if minutes <= 1 else f"{minutes} minutes"
-    hours, rest = divmod(round(seconds / 300) * 5, 60)
-    return f"{hours} h" if rest == 0 else f"{hours} h {rest} min"
+        return f"{max(minutes, 1)} min"
+    hours, rest = divmod(5 * round(minutes / 5), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mlx_music_app.engine.jobs import Job, JobState, JobStatus
-from mlx_music_app.ui.words import count
+from mlx_music_app.models.words import time_in_words
+from mlx_music_app.ui.words import count, sentence
 
 _STAGES = {
     "": "Getting ready",
@@ -24,16 +25,8 @@ _TASKS = {
 
 
 def time_left(seconds: float) -> str:
-    """A few seconds left, 40 s left, 3 min left, 1 h 20 min left: no more exact than it is."""
-    if seconds < 5:
-        return "A few seconds left"
-    if seconds < 55:
-        return f"{5 * round(seconds / 5)} s left"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{max(minutes, 1)} min left"
-    hours, rest = divmod(5 * round(minutes / 5), 60)
-    return f"{hours} h {rest} min left" if rest else f"{hours} h left"
+    """A few seconds left, 40 s left, 3 min left, 1 h 20 min left."""
+    return f"{sentence(time_in_words(seconds))} left"
 
 
 def stage_words(status: JobStatus) -> str:

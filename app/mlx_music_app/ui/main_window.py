@@ -36,6 +36,7 @@ from mlx_music_app.ui.sidebar import Sidebar
 from mlx_music_app.ui.style.theme import Space
 from mlx_music_app.ui.takes.view import TakesView
 from mlx_music_app.ui.transport import TransportBar
+from mlx_music_app.ui.unfinished_card import UnfinishedCard
 from mlx_music_app.ui.words import count
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class MainWindow(QMainWindow):
 
     closing = Signal()
     placeChanged = Signal(str)
+    queueToggled = Signal()
 
     def __init__(self, parts: Parts) -> None:
         super().__init__()
@@ -64,6 +66,7 @@ class MainWindow(QMainWindow):
         self.sidebar = Sidebar()
         self.notice = NoticeBar()
         self.queue = QueueView(parts.controller)
+        self.unfinished = UnfinishedCard(parts.saved_queue)
         self.transport = TransportBar(parts.player, parts.preferences)
         self.incoming = Incoming(self)
         self._views: dict[str, QWidget] = {
@@ -128,6 +131,10 @@ class MainWindow(QMainWindow):
         hide.clicked.connect(self.toggle_queue)
         head.addWidget(hide)
         column.addLayout(head)
+        holder = QHBoxLayout()
+        holder.setContentsMargins(Space.M, 0, Space.M, 0)
+        holder.addWidget(self.unfinished)
+        column.addLayout(holder)
         column.addWidget(self.queue, 1)
         return panel
 
@@ -154,10 +161,12 @@ class MainWindow(QMainWindow):
             self._queue_panel.show()
             sizes = self.splitter.sizes()
             self.splitter.setSizes([sum(sizes) - QUEUE_WIDTH, QUEUE_WIDTH])
+            self.queueToggled.emit()
 
     def toggle_queue(self) -> None:
         if self.queue_is_open:
             self._queue_panel.hide()
+            self.queueToggled.emit()
         else:
             self.open_queue()
 
@@ -280,7 +289,7 @@ class MainWindow(QMainWindow):
         self.closing.emit()
 
     def _is_sure(self) -> bool:
-        """Ask, if music would be lost."""
+        """Ask, if music is being made."""
         unfinished = self.parts.unfinished_jobs()
         if not unfinished:
             return True
@@ -288,8 +297,9 @@ class MainWindow(QMainWindow):
         box.setWindowTitle("Quit MLX Music")
         box.setText("Music is still being made.")
         box.setInformativeText(
-            f"{count(unfinished, 'job')} in the queue will be stopped. "
-            "Takes that are done are kept."
+            f"{count(unfinished, 'job')} in the queue will be stopped. Takes that are done are "
+            f"kept, and {'it' if unfinished == 1 else 'they'} can go on when MLX Music is opened "
+            "again."
         )
         leave = box.addButton("Quit", QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
@@ -307,7 +317,7 @@ class MainWindow(QMainWindow):
             state = preferences.window(name)
             if state is not None:
                 splitter.restoreState(QByteArray(state))
-        place = (preferences.window("place") or b"").decode()
+        place = (preferences.window("place") or b"").decode(errors="replace")
         if not place:  # the first start, if there is nothing yet
             place = "compose" if self.takes.model.ids() else "welcome"
         self.show_place(place if place in self._views else "compose")

@@ -22,9 +22,10 @@ class NoticeBar(QFrame):
         self._words = label("", "body")
         self._action: QPushButton = button("", "link")
         self._command = ""
+        self._waiting: tuple[str, tuple[str, str] | None] | None = None
         self._action.clicked.connect(self._on_action)
         close = icon_button("close", "Close this message")
-        close.clicked.connect(self.hide)
+        close.clicked.connect(self._on_close)
         layout = QHBoxLayout(self)
         # It stands off from the window's edge by the margin that the style sheet gives it.
         self.setProperty("place", "top")
@@ -41,13 +42,20 @@ class NoticeBar(QFrame):
         return self._words.text() if not self.isHidden() else ""
 
     def say(self, words: str, *, action: tuple[str, str] | None = None) -> None:
-        """News. action: command and words of a button."""
+        """News. action: command and words of a button. While an error stands, it waits."""
+        if self._complains:
+            self._waiting = words, action
+            return
         self._show(words, "", action)
         self._timer.start()
 
     def complain(self, words: str, *, action: tuple[str, str] | None = None) -> None:
         """An error."""
         self._show(words, "danger", action)
+
+    @property
+    def _complains(self) -> bool:
+        return not self.isHidden() and self.property("tone") == "danger"
 
     def _show(self, words: str, tone: str, action: tuple[str, str] | None) -> None:
         self._timer.stop()
@@ -60,6 +68,13 @@ class NoticeBar(QFrame):
         self.setAccessibleName(words)
         self.show()
 
-    def _on_action(self) -> None:
+    def _on_close(self) -> None:
         self.hide()
-        self.actionPressed.emit(self._command)
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.say(waiting[0], action=waiting[1])
+
+    def _on_action(self) -> None:
+        command = self._command
+        self._on_close()
+        self.actionPressed.emit(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from PySide6.QtCore import QMimeData, QPoint, Qt, Signal
@@ -32,6 +33,7 @@ from mlx_music_app.ui.job_words import about, state_words, time_left
 from mlx_music_app.ui.picture import LivePicture
 from mlx_music_app.ui.style.icons import icon
 from mlx_music_app.ui.style.theme import Space, set_role, set_state
+from mlx_music_app.ui.words import sentence
 
 #: What is dragged when a job is: its id.
 JOB_MIME = "application/x-mlx-music-job"
@@ -100,6 +102,11 @@ class JobCard(QFrame):
         self.error.setTextFormat(Qt.TextFormat.PlainText)
         self.error.setWordWrap(True)
         self.error.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.notes = QLabel()
+        self.notes.setProperty("role", "caption")
+        self.notes.setTextFormat(Qt.TextFormat.PlainText)
+        self.notes.setWordWrap(True)
+        self.notes.hide()
         self.picture = LivePicture()
         self.bar = QProgressBar()
         self.bar.setRange(0, _BAR)
@@ -146,6 +153,7 @@ class JobCard(QFrame):
         column.addWidget(self.picture)
         column.addWidget(self.bar)
         column.addLayout(foot)
+        column.addWidget(self.notes)
         column.addWidget(self.error)
 
     def show_status(self, status: JobStatus, *, first: bool = False, last: bool = False) -> None:
@@ -171,6 +179,12 @@ class JobCard(QFrame):
         self._name(self.close_button, "Remove" if status.state in _ENDED else "Cancel")
         self.setAccessibleName(f"{self.title.words()}, {words}")
         self.setAccessibleDescription(status.error or self.prompt.words())
+
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """What a person should know of a take that was made: what was left out, or changed."""
+        lines = dict.fromkeys((*self.notes.text().splitlines(), *map(sentence, notes)))
+        self.notes.setText("\n".join(lines))
+        _show(self.notes, bool(lines))
 
     def set_picture(self, picture: Any) -> None:
         self.picture.set_picture(picture)

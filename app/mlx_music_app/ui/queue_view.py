@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from mlx_music_app.engine.controller import EngineController
-from mlx_music_app.engine.jobs import JobState
+from mlx_music_app.engine.jobs import JobState, MadeTake
 from mlx_music_app.ui.empty_state import EmptyState
 from mlx_music_app.ui.queue_card import JOB_MIME, JobCard
 from mlx_music_app.ui.style.theme import Space, theme
@@ -59,6 +59,7 @@ class QueueView(QWidget):
         controller.jobRemoved.connect(self._on_removed)
         controller.orderChanged.connect(self._arrange)
         controller.pictureChanged.connect(self._on_picture)
+        controller.takeMade.connect(self._on_made)
         for job in controller.jobs():
             self._add(job.id)
         self._arrange()
@@ -112,6 +113,11 @@ class QueueView(QWidget):
     def _on_picture(self, job_id: str) -> None:
         if job_id in self._cards:
             self._cards[job_id].set_picture(self._controller.picture(job_id))
+
+    @Slot(object)
+    def _on_made(self, made: MadeTake) -> None:
+        if made.job.id in self._cards:
+            self._cards[made.job.id].add_notes(made.notes)
 
     @Slot()
     def _arrange(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from mlx_music_app.ui.words import clock
+
 #: Nobody needs less than this across a whole window: single samples can be seen then.
 SHORTEST = 0.01  # seconds
 
@@ -92,7 +94,7 @@ class TimeAxis:
         for index in range(first, last + 1):
             seconds = index * small
             if self.start <= seconds <= self.end:
-                label = format_time(seconds, _digits(step)) if index % parts == 0 else ""
+                label = clock(seconds, _digits(step), down=True) if index % parts == 0 else ""
                 marks.append(Mark(seconds, label))
         return marks
 
@@ -103,15 +105,3 @@ class TimeAxis:
 
 def _digits(step: float) -> int:
     return 0 if step >= 1 else 1 if step >= 0.1 else 2 if step >= 0.01 else 3
-
-
-def format_time(seconds: float, digits: int = 0) -> str:
-    """1:02, 1:02.5, 1:00:02: rounded down, as clocks do."""
-    unit = 10**digits
-    ticks = int(max(seconds, 0.0) * unit + 1e-6)
-    whole, rest = divmod(ticks, unit)
-    minutes, second = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    head = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
-    tail = f".{rest:0{digits}d}" if digits else ""
-    return f"{head}:{second:02d}{tail}"

@@ -171,6 +171,7 @@ class TransportBar(QWidget):
         self._menu.aboutToShow.connect(player.refresh_devices)
         self._outputs.triggered.connect(self._on_output)
         player.loaded.connect(self._on_loaded)
+        player.unloaded.connect(self._show_file)
         player.stateChanged.connect(self._show_state)
         player.positionChanged.connect(self._show_position)
         player.levelChanged.connect(self._on_level)

@@ -20,9 +20,10 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QToolTip, QWidget
 
 from mlx_music import MLXMusicError
 from mlx_music_app.ui import waveform_paint as paint
-from mlx_music_app.ui.time_axis import TimeAxis, format_time
+from mlx_music_app.ui.time_axis import TimeAxis
 from mlx_music_app.ui.waveform_gestures import CURSORS, HINTS, Action, Gestures, Layout, Region
 from mlx_music_app.ui.waveform_picture import PeaksLike, WaveformPicture
+from mlx_music_app.ui.words import clock
 
 if TYPE_CHECKING:
     from mlx_music_app.library.take import Take
@@ -374,9 +375,10 @@ class WaveformView(QWidget):
             self.setAccessibleDescription(" ".join(filter(None, message)))
             return
         words = (
-            f"Position {format_time(self._position, 1)} of {format_time(self._axis.duration, 1)}."
+            f"Position {clock(self._position, 1, down=True)} of "
+            f"{clock(self._axis.duration, 1, down=True)}."
         )
         if self.region is not None:
-            start, end = (format_time(edge, 1) for edge in self.region)
+            start, end = (clock(edge, 1, down=True) for edge in self.region)
             words += f" Region from {start} to {end}."
         self.setAccessibleDescription(words)

@@ -29,6 +29,7 @@ class FakeEngine:
     #: Raised in the middle of the request with that prompt.
     errors: dict[str, Exception] = field(default_factory=dict)
     open_error: Exception | None = None
+    notes: tuple[str, ...] = ("a note",)
 
     def __post_init__(self) -> None:
         self.go.set()
@@ -75,7 +76,7 @@ class FakeModel:
             request=request,
             model=self.name,
             timings={"encode": 0.01, "sample": 0.1, "decode": 0.02},
-            notes=("a note",),
+            notes=engine.notes,
         )
 
 

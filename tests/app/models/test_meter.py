@@ -27,7 +27,7 @@ def test_speed_and_time_left() -> None:
         clock.now += 0.05
         meter.add(number * MB, 8000 * MB)
     assert meter.speed == pytest.approx(20 * MB, rel=0.02)
-    assert meter.text == "100 MB of 8.0 GB, 20.0 MB/s, 7 minutes left"
+    assert meter.text == "100 MB of 8.0 GB, 20.0 MB/s, 7 min left"
 
 
 def test_what_was_there_already_is_no_speed() -> None:
@@ -76,7 +76,7 @@ def test_sizes(size: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(3, "a few seconds"), (42, "40 seconds"), (58, "1 minute"), (240, "4 minutes"),
+    [(3, "a few seconds"), (42, "40 s"), (58, "1 min"), (240, "4 min"), (4000, "1 h 5 min"),
      (3600, "1 h"), (5400, "1 h 30 min")],
 )  # fmt: skip
 def test_times(seconds: float, text: str) -> None:

@@ -260,3 +260,14 @@ def test_a_damaged_list_of_folders_is_kept_aside(
     assert file.with_name("models.json.damaged").read_text() == "{not json"
     add(service, folder, qtbot)
     assert json.loads(file.read_text())["folders"] == [str(folder)]
+
+
+def test_a_list_that_cannot_be_kept_is_told_and_used(
+    service: ModelService, folder: Path, qtbot: QtBot, app_home: Path
+) -> None:
+    """A disk that is full, or a folder that is not ours."""
+    (app_home / "data" / "models.json").mkdir(parents=True)
+    with qtbot.waitSignal(service.failed) as failed:
+        model_id = add(service, folder, qtbot)
+    assert "cannot be kept" in failed.args[1]
+    assert service.model(model_id) is not None

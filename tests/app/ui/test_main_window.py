@@ -226,7 +226,10 @@ def test_quitting_asks_while_music_is_made(
     window.compose.generateRequested.emit(job())
     window.compose.generateRequested.emit(job())
     window.quit()
-    assert asked == ["2 jobs in the queue will be stopped. Takes that are done are kept."]
+    assert asked == [
+        "2 jobs in the queue will be stopped. Takes that are done are kept, and they can go on "
+        "when MLX Music is opened again."
+    ]
     assert window.isVisible() == (answer == "Go on")
 
 
@@ -252,3 +255,53 @@ def test_diagnostics_and_messages(window: MainWindow) -> None:
     assert window.notice.text.startswith("Copied")
     window.parts.library.problem.emit("The disk is full.")
     assert window.notice.text == "The disk is full."
+    window.notice.say("“Rain” is done", action=("play", "Listen"))
+    assert window.notice.text == "The disk is full."  # until it is read
+    close = next(b for b in window.notice.findChildren(QAbstractButton) if not b.text())
+    close.click()
+    assert window.notice.text == "“Rain” is done"
+    close.click()
+    assert window.notice.text == ""
+
+
+def test_deleting_a_word_deletes_no_take(window: MainWindow, qtbot: QtBot) -> None:
+    take = add_take(window.parts.library, "Song")
+    window.show_take(take)
+    inspector = window.takes.inspector
+    delete = action(window, "Delete")
+    assert delete.isEnabled()
+    for field in (inspector.notes, inspector.title, window.takes.filter.search):
+        window.activateWindow()
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
+        qtbot.waitUntil(lambda: not delete.isEnabled())
+        qtbot.keyClick(field, Qt.Key.Key_Backspace, Qt.KeyboardModifier.ControlModifier)
+        window.takes.focus_list()
+        qtbot.waitUntil(delete.isEnabled)
+    assert window.parts.library.take(take.id) is not None
+    assert list(window.takes.model.ids()) == [take.id]
+
+
+def test_a_damaged_window_state_is_no_hindrance(open_session: Callable[[], Session]) -> None:
+    preferences = open_session().window.parts.preferences
+    again = preferences.save_window
+
+    def damaged(name: str, state: bytes) -> None:
+        again(name, b"\xff\xfe\x00")
+
+    preferences.save_window = damaged
+    assert open_session().window.place == "compose"
+
+
+def test_what_a_model_left_out_is_told(
+    window: MainWindow, qtbot: QtBot, fake_engine: FakeEngine
+) -> None:
+    window.show_place("compose")
+    made = job()
+    fake_engine.notes = ("sketch does not sing; the lyrics are ignored", "song.wav is mono")
+    with qtbot.waitSignal(window.parts.library.takeAdded, timeout=5000):
+        window.parts.controller.submit(made)
+    words = "Sketch does not sing; the lyrics are ignored"
+    assert window.notice.text.endswith(f"is done. {words}")
+    card = window.queue.card(made.id)
+    assert card.notes.text() == f"{words}\nsong.wav is mono"
+    assert not card.notes.isHidden()

@@ -13,44 +13,16 @@ from pytestqt.qtbot import QtBot
 
 from mlx_music import GenerationRequest
 from mlx_music_app.audio.mixer import Levels
-from mlx_music_app.audio.player import Player
 from mlx_music_app.library.take import Take
 from mlx_music_app.preferences import Preferences
 from mlx_music_app.ui.meter import LevelMeter, decibels
 from mlx_music_app.ui.transport import TransportBar
-
-
-class SilentPlayer(Player):
-    """Has no process: what would be sent is kept, and the test answers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sent: list[tuple[str, dict[str, object]]] = []
-
-    def _send(self, command: str, **values: object) -> bool:
-        self._last_id += 1
-        self.sent.append((command, values))
-        return True
-
-    def answer(self, event: str, **values: object) -> None:
-        self._take_in({"event": event, "id": self._last_id, **values})
-
-    def tick(self, position: float, playing: bool = True, level: float = 0.5) -> None:
-        self.answer(
-            "tick",
-            position=position,
-            playing=playing,
-            peak=(level, level),
-            rms=(level / 2, level / 2),
-            underflows=0,
-            starved=0,
-            slowest=0.0,
-        )
+from tests.app.doubles import SilentPlayer
 
 
 @pytest.fixture
 def player(qapp: QApplication) -> Iterator[SilentPlayer]:
-    player = SilentPlayer()
+    player = SilentPlayer(duration=None)
     yield player
     player.close()
 
@@ -218,6 +190,24 @@ def test_a_swap_that_fails_goes_back_to_what_plays(bar: TransportBar, player: Si
     player.answer("failed", message="gone.wav is not where it was.", path="/music/gone.wav")
     assert player.path == Path("/music/Night Drive.wav")
     assert player.playing
+
+
+def test_what_is_deleted_is_not_offered(
+    qtbot: QtBot, bar: TransportBar, player: SilentPlayer
+) -> None:
+    _load(player)
+    player.play()
+    player.tick(30.0)
+    with qtbot.waitSignal(player.unloaded):
+        player.unload()
+    assert player.path is None
+    assert not player.playing
+    # What the process still says is about a file that is gone.
+    player.tick(30.1)
+    assert (player.position, player.playing) == (0.0, False)
+    assert bar.title.text() == "Nothing to play yet"
+    assert bar.time.text() == ""
+    assert not bar.play.isEnabled()
 
 
 def test_a_and_b(qtbot: QtBot, bar: TransportBar) -> None:

@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 from mlx_music import AudioError, GenerationRequest
 from mlx_music_app.library.take import Take
 from mlx_music_app.ui.style.theme import theme
-from mlx_music_app.ui.time_axis import TimeAxis, format_time
+from mlx_music_app.ui.time_axis import TimeAxis
 from mlx_music_app.ui.waveform import WaveformView
 
 DURATION = 60.0
@@ -275,20 +275,6 @@ def test_a_screen_reader_hears_where_it_is(view: WaveformView) -> None:
     assert (
         view.accessibleDescription() == "Position 0:00.0 of 1:00.0. Region from 0:10.0 to 0:12.5."
     )
-
-
-@pytest.mark.parametrize(
-    ("seconds", "digits", "text"),
-    [
-        (0, 0, "0:00"),
-        (59.99, 0, "0:59"),
-        (62.5, 1, "1:02.5"),
-        (3661, 0, "1:01:01"),
-        (-1, 0, "0:00"),
-    ],
-)
-def test_times_are_written_as_on_a_clock(seconds: float, digits: int, text: str) -> None:
-    assert format_time(seconds, digits) == text
 
 
 def test_marks_are_round_and_have_room() -> None:

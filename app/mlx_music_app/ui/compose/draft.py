@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
 from mlx_music_app import paths
+from mlx_music_app.json_file import read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -26,24 +26,15 @@ def draft_file() -> Path:
 
 def write_draft(values: dict[str, Any], file: Path) -> None:
     """Keep `values`, whole or not at all. Raises OSError."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    text = json.dumps({"format": FORMAT, **values}, ensure_ascii=False, indent=1)
-    # Halves of characters can be typed and pasted, and are kept as they are.
-    partial.write_bytes(text.encode("utf-8", "surrogatepass"))
-    os.replace(partial, file)
+    write_json({"format": FORMAT, **values}, file)
 
 
 def read_draft(file: Path) -> dict[str, Any] | None:
     """What was kept; None if nothing was. Raises OSError, and ValueError for a damaged one."""
     try:
-        data = file.read_bytes()
+        values = read_json(file)
     except FileNotFoundError:
         return None
-    try:
-        values = json.loads(data.decode("utf-8", "surrogatepass"))
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ValueError("holds no draft of this version")
     return values

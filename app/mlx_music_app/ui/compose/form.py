@@ -32,7 +32,7 @@ from mlx_music_app.ui.compose.number_control import NumberControl
 from mlx_music_app.ui.compose.seed import SeedControl
 from mlx_music_app.ui.compose.source_strip import SourceStrip
 from mlx_music_app.ui.compose.tags import TagControl
-from mlx_music_app.ui.compose.times import clock
+from mlx_music_app.ui.words import clock
 
 #: Seconds: a frame of the model.
 _END_TOLERANCE = 0.09
@@ -139,12 +139,14 @@ class Form(QObject):
                 # Lengths are read off displays: a little beyond the end is the end.
                 if self.rows[name].value() > length + _END_TOLERANCE:
                     raise InvalidRequest(
-                        name, f"is outside of the recording, which lasts {clock(round(length, 2))}"
+                        name,
+                        f"is outside of the recording, which lasts {clock(length, 2, short=True)}",
                     )
         elif self.mode in (LYRICS, RESTYLE, REFERENCE) and length > self._max_duration:
             raise InvalidRequest(
                 self.mode.needs,
-                f"lasts {clock(round(length))}; this model hears {clock(self._max_duration)}",
+                f"lasts {clock(length)}; this model hears "
+                f"{clock(self._max_duration, 2, short=True)}",
             )
 
     # What is shown

@@ -13,7 +13,8 @@ from mlx_music import InvalidRequest
 from mlx_music.limits import Limit
 from mlx_music_app.ui.compose.controls import Control
 from mlx_music_app.ui.compose.look import row
-from mlx_music_app.ui.compose.times import clock, plain, read_clock
+from mlx_music_app.ui.compose.times import plain, read_clock
+from mlx_music_app.ui.words import clock
 
 
 class Slider(QSlider):
@@ -95,7 +96,9 @@ class NumberControl(Control):
     def set_value(self, value: Any) -> None:
         text = ""
         if value is not None:
-            text = clock(value) if self._time and math.isfinite(value) else plain(value)
+            text = (
+                clock(value, 3, short=True) if self._time and math.isfinite(value) else plain(value)
+            )
         exact = (text, value)
         same = text == self.edit.text() and exact == self._exact
         self._exact = exact

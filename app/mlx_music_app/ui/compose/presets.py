@@ -14,8 +14,8 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QScrollArea, QWidget
 from mlx_music_app.resources import resource
 from mlx_music_app.ui.compose.look import column, hue, icon_button, label, row
 from mlx_music_app.ui.compose.roving import Roving
-from mlx_music_app.ui.compose.times import clock
 from mlx_music_app.ui.style.theme import Radius, Space, theme
+from mlx_music_app.ui.words import clock
 
 _PLAIN = Qt.KeyboardModifier.NoModifier
 
@@ -71,7 +71,7 @@ class PresetCard(QAbstractButton):
         self.setFixedSize(self.SIZE)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName(f"Preset: {preset.name}")
-        words = f"{preset.prompt}\n{clock(preset.duration)}"
+        words = f"{preset.prompt}\n{clock(preset.duration, 3, short=True)}"
         self.setAccessibleDescription(words)
         self.setToolTip(words)
         self._hovered = False

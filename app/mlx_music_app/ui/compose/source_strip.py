@@ -20,8 +20,8 @@ from mlx_music_app.ui.compose.modes import (
     Mode,
     Work,
 )
-from mlx_music_app.ui.compose.times import clock
 from mlx_music_app.ui.style.theme import theme
+from mlx_music_app.ui.words import clock
 
 #: The fields of the strip, in the order in which they are shown.
 WORK_FIELDS = (
@@ -178,16 +178,18 @@ class SourceStrip(QFrame):
     def _show_facts(self) -> None:
         duration = self._work.duration or 0.0
         new: list[tuple[float, float]] = []
-        facts = [clock(round(duration))] if duration else []
+        facts = [clock(duration)] if duration else []
         if self._mode is REPAINT:
             start, end = self._number("repaint_start"), self._number("repaint_end")
             new = [(start, end)]
-            facts.append(f"redone from {clock(round(start, 1))} to {clock(round(end, 1))}")
+            facts.append(
+                f"redone from {clock(start, 1, short=True)} to {clock(end, 1, short=True)}"
+            )
         elif self._mode is EXTEND:
             left, right = self._number("extend_left"), self._number("extend_right")
             new = [(-left, 0.0), (duration, duration + right)]
             if duration:
-                facts.append(f"becomes {clock(round(left + duration + right))}")
+                facts.append(f"becomes {clock(left + duration + right)}")
         self.facts.setText("  ·  ".join(facts))
         self.facts.setVisible(bool(facts))
         self.bar.show_parts(duration if new else 0.0, new)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mlx_music import GenerationRequest
+from mlx_music_app.models.words import time_in_words
 from mlx_music_app.ui.compose.modes import Mode, Part, Work
-from mlx_music_app.ui.compose.times import clock, spoken
+from mlx_music_app.ui.words import clock
 
 #: Model and request to the seconds of each stage of making one take; None if it is not known.
 Expect = Callable[[str, GenerationRequest], "Mapping[str, float] | None"]
@@ -33,7 +34,7 @@ def summary_of(
 ) -> str:
     """For example "4 takes of 1:30  ·  about 3 min". seconds: how long making them takes."""
     made = "1 take" if takes == 1 else f"{takes} takes"
-    words = made if length is None else f"{made} of {clock(round(length))}"
+    words = made if length is None else f"{made} of {clock(length)}"
     if Part.LYRICS in mode.parts and not request.lyrics.strip():
         words += ", instrumental"
-    return words if seconds is None else f"{words}  ·  about {spoken(seconds)}"
+    return words if seconds is None else f"{words}  ·  about {time_in_words(seconds)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,14 @@ from PySide6.QtWidgets import QFileDialog, QWidget
 
 from mlx_music import MLXMusicError
 from mlx_music_app.background import Background
-from mlx_music_app.library.export import drag_file, export_audio, export_name
+from mlx_music_app.library.export import (
+    drag_file,
+    dragged_file,
+    export_audio,
+    export_name,
+    exports_folder,
+    preferred_format,
+)
 from mlx_music_app.library.library import Library
 from mlx_music_app.library.take import Take
 from mlx_music_app.preferences import Preferences
@@ -47,12 +55,13 @@ class TakeActions(QObject):
         super().__init__(window)
         self._library, self._background = library, background
         self._preferences, self._window = preferences, window
+        self._in_the_making: set[object] = set()
 
     def export(self, take: Take, region: Region | None = None) -> None:
         """Ask where to, and write it there in the background."""
         kind = str(self._preferences.get("export_format"))
         folder = self._preferences.window("export_folder")
-        start = Path(folder.decode()) if folder else Path.home()
+        start = Path(os.fsdecode(folder)) if folder else Path.home()
         proposed = start / f"{export_name(take, region)}.{kind}"
         name, chosen = QFileDialog.getSaveFileName(
             self._window,
@@ -62,11 +71,29 @@ class TakeActions(QObject):
             _FILTERS.get(kind, _FILTERS["wav"]),
         )
         if name:
-            self.export_to(take, _with_format(Path(name), chosen), region)
+            target = _with_format(Path(name), chosen)
+            # The dialog has asked about the name that was typed, and about no other.
+            self.export_to(take, target, region, overwrite=target == Path(name))
 
-    def export_to(self, take: Take, target: Path, region: Region | None = None) -> None:
-        """Write the take, or the region of it, in the format of `target`'s name."""
-        self._preferences.save_window("export_folder", str(target.parent).encode())
+    def export_to(
+        self, take: Take, target: Path, region: Region | None = None, *, overwrite: bool = True
+    ) -> None:
+        """Write the take, or the region of it, in the format of `target`'s name.
+
+        overwrite: replace what is there, but never a file of the library.
+        """
+        if self._is_of_library(target):
+            self.failed.emit(
+                f"{target.name} is a file of the library; choose another name or folder"
+            )
+            return
+        if not overwrite and target.exists():
+            self.failed.emit(
+                f"{target.name} is in {target.parent} already; export again and choose it by its "
+                "whole name to replace it, or choose another name"
+            )
+            return
+        self._preferences.save_window("export_folder", os.fsencode(target.parent))
         start, end = region or (None, None)
         self._background.run(
             partial(
@@ -77,7 +104,7 @@ class TakeActions(QObject):
                 bit_depth=int(self._preferences.get("export_bit_depth")),
                 start=start,
                 end=end,
-                overwrite=True,  # the dialog has asked
+                overwrite=overwrite,
             ),
             self._on_exported,
             self._on_failed,
@@ -92,7 +119,12 @@ class TakeActions(QObject):
             self.said.emit(f"Copied {what}. Paste into a folder or a program.")
 
     def drag(self, widget: QWidget, takes: Sequence[Take], region: Region | None) -> bool:
-        """Start a drag of the files; False if there are none or nobody took them."""
+        """Start a drag of the files; False if there are none or nobody took them.
+
+        What has to be converted first is made in the background: a drag cannot wait for it.
+        """
+        if self._prepares(takes, region):
+            return False
         paths = self._files(takes, region)
         return bool(paths) and start_drag(widget, paths)
 
@@ -124,6 +156,37 @@ class TakeActions(QObject):
     def set_notes(self, take_id: int, notes: str) -> None:
         self._attempt(partial(self._library.set_notes, take_id, notes))
 
+    def _prepares(self, takes: Sequence[Take], region: Region | None) -> bool:
+        """Whether files have to be made that take long; they are on their way then."""
+        kind = preferred_format(self._preferences)
+        if kind.name == "WAV" or any(take.missing for take in takes):  # written in no time
+            return False
+        try:
+            if all(dragged_file(take, self._preferences, region) for take in takes):
+                return False
+        except (OSError, MLXMusicError) as error:
+            self._on_failed(error)
+            return True
+        wanted = (tuple(take.id for take in takes), region, kind.name, kind.bit_depth)
+        if wanted not in self._in_the_making:
+            self._in_the_making.add(wanted)
+            self._background.run(
+                partial(_make_all, wanted, takes, self._preferences, region),
+                self._on_made,
+                self._on_not_made,
+            )
+        self.said.emit(f"Making {kind.name} to drag…")
+        return True
+
+    def _is_of_library(self, target: Path) -> bool:
+        """Whether a take, or another file of the music folder that is no export, is there."""
+        if not target.exists():
+            return False
+        found = target.resolve()
+        exports = exports_folder(self._preferences).resolve()
+        music = self._preferences.music_folder.resolve()
+        return found.is_relative_to(music) and not found.is_relative_to(exports)
+
     def _files(self, takes: Sequence[Take], region: Region | None) -> list[Path]:
         """Each take as it leaves the app; what is converted on the way takes a moment."""
         missing = [take.name for take in takes if take.missing]
@@ -147,12 +210,30 @@ class TakeActions(QObject):
             return False
         return True
 
+    def _on_made(self, wanted: object) -> None:
+        self._in_the_making.discard(wanted)
+        self.said.emit("Ready to drag")
+
+    def _on_not_made(self, error: Exception) -> None:
+        # Whichever it was: at worst another one is asked for twice, and found the second time.
+        self._in_the_making.clear()
+        self._on_failed(error)
+
     def _on_exported(self, path: object) -> None:
         assert isinstance(path, Path)
         self.said.emit(f"Exported {path.name}")
 
     def _on_failed(self, error: Exception) -> None:
         self.failed.emit(in_words(error))
+
+
+def _make_all(
+    wanted: object, takes: Sequence[Take], preferences: Preferences, region: Region | None
+) -> object:
+    """Make the files to drag; returns `wanted`, by which they were asked for."""
+    for take in takes:
+        drag_file(take, preferences, region)
+    return wanted
 
 
 def in_words(error: Exception) -> str:

@@ -245,7 +245,7 @@ class Inspector(QScrollArea):
         else:
             start, end = self._region
             self._hint.setText(
-                f"{clock(start, tenths=True)} to {clock(end, tenths=True)}: repaint it, "
+                f"{clock(start, 1)} to {clock(end, 1)}: repaint it, "
                 "play it in a loop, or drag it into another program."
             )
             self.copy.setText("Copy region")
@@ -320,9 +320,10 @@ class Inspector(QScrollArea):
 
 
 def facts(take: Take) -> str:
-    """Length, kind, model and day in one line."""
+    """Which take of its title, length, kind, model and day in one line."""
     kind = take.path.suffix.lstrip(".").upper()
     parts = (
+        *([f"Take {take.number}"] if take.number > 1 else []),
         clock(take.duration),
         f"{take.sample_rate / 1000:g} kHz {kind}",
         model_words(take.model),

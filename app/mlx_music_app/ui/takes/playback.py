@@ -73,7 +73,9 @@ class Playback(QObject):
     def stop(self, takes: Sequence[Take]) -> None:
         """Let go of files that are about to be gone."""
         if self._player.path in [take.path for take in takes]:
-            self._player.stop()
+            self._take = None
+            self._player.unload()
+            self.changed.emit()
 
     def update(self, take: Take) -> None:
         """The take was renamed or moved."""

@@ -202,6 +202,8 @@ class TakesView(QWidget):
 
     def delete_selected(self) -> None:
         """To the trash, with a way back; what comes after is selected then."""
+        # While there is a take to write them to: they come back with it.
+        self.inspector.save_now()
         takes = self.selected()
         if not takes:
             return

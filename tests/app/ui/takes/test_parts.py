@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from mlx_music import GenerationRequest
 from mlx_music_app.background import Background
 from mlx_music_app.library.library import Library
 from mlx_music_app.library.take import Take
+from mlx_music_app.ui.compose.times import read_clock
 from mlx_music_app.ui.compose.words import label_of
 from mlx_music_app.ui.takes.compare import CompareBar
 from mlx_music_app.ui.takes.delegate import second_line
 from mlx_music_app.ui.takes.family import FamilyTree, in_order, made_how
 from mlx_music_app.ui.takes.filter_bar import FilterBar
+from mlx_music_app.ui.takes.inspector import facts
 from mlx_music_app.ui.takes.model import Query
 from mlx_music_app.ui.takes.playback import Playback
 from mlx_music_app.ui.takes.request_table import RequestTable, settings_of, words_of
@@ -50,13 +53,37 @@ def take(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "short", "long"),
-    [(0, "0:00", "0:00.0"), (59.96, "1:00", "1:00.0"), (61.25, "1:01", "1:01.2"),
-     (3725, "1:02:05", "1:02:05.0")],
+    ("seconds", "whole", "tenths", "passed"),
+    [(0, "0:00", "0:00.0", "0:00"), (59.96, "1:00", "1:00.0", "0:59"),
+     (61.25, "1:01", "1:01.2", "1:01"), (3725, "1:02:05", "1:02:05.0", "1:02:05"),
+     (-0.3, "0:00", "-0:00.3", "0:00"), (62.5, "1:02", "1:02.5", "1:02")],
 )  # fmt: skip
-def test_clock(seconds: float, short: str, long: str) -> None:
-    assert clock(seconds) == short
-    assert clock(seconds, tenths=True) == long
+def test_clock(seconds: float, whole: str, tenths: str, passed: str) -> None:
+    assert clock(seconds) == whole
+    assert clock(seconds, 1) == tenths
+    assert clock(seconds, down=True) == passed
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(65, "1:05"), (30.25, "0:30.25"), (-1.5, "-0:01.5"), (3723.004, "1:02:03.004")],
+)
+def test_what_is_written_short_is_read_again(seconds: float, text: str) -> None:
+    assert clock(seconds, 3, short=True) == text
+    if seconds >= 0:
+        assert read_clock(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1:60", "a:10", "1:75:00", "1:2:3:4", "::5"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        read_clock(text)
+
+
+def test_facts_tell_takes_of_one_title_apart() -> None:
+    first = take(1)
+    assert facts(first).startswith("0:30")
+    assert facts(replace(first, number=2)).startswith("Take 2  ·  0:30")
 
 
 def test_days_and_counts() -> None:
@@ -186,11 +213,14 @@ def test_playback_knows_takes(player: SilentPlayer, qtbot: QtBot) -> None:
     assert playback.position_of(first) == 0.4
     assert playback.position_of(second) == 0.0
     playback.swap(second)
-    assert player.asked[-1] == ("swap", second.path)
+    assert player.sent[-1] == ("load", {"path": str(second.path), "keep": True})
     playback.toggle(second)
     assert not playback.playing
     playback.seek(first, 0.5)
-    assert player.asked[-2:] == [("load", first.path), ("seek", 0.5)]
+    assert player.sent[-2:] == [
+        ("load", {"path": str(first.path), "keep": False}),
+        ("seek", {"position": 0.5}),
+    ]
     playback.toggle(take(3, missing=True))
     assert len(refused) == 1
     assert "not where it was" in refused[0]

@@ -131,6 +131,8 @@ def test_deleting_and_the_way_back(
     qtbot.keyClick(view.list, Qt.Key.Key_Delete)
     assert [library.take(i).title for i in view.model.ids()] == ["Three", "One"]
     assert not player.playing
+    assert player.path is None
+    assert view.playback.take is None
     assert view.current() == takes[0]
     assert view.undo.isVisible()
     view.undo.findChild(QPushButton).click()
@@ -138,6 +140,19 @@ def test_deleting_and_the_way_back(
     assert view.current().id == takes[1].id
     assert not view.undo.isVisible()
     qtbot.waitUntil(lambda: takes[1].path.exists())
+
+
+def test_notes_typed_just_before_come_back(view: TakesView, qtbot: QtBot, library: Library) -> None:
+    take = add_take(library, "One")
+    failed: list[str] = []
+    view.failed.connect(failed.append)
+    view.show_take(take.id)
+    qtbot.keyClicks(view.inspector.notes, "less reverb")
+    view.delete_selected()
+    assert not view.inspector._notes_timer.isActive()
+    view.undo_delete()
+    assert failed == []
+    assert view.current().notes == "less reverb"
 
 
 def test_several_are_chosen(view: TakesView, qtbot: QtBot, library: Library) -> None:
@@ -162,7 +177,7 @@ def test_comparing_two(
     assert player.path == second.path
     player.reach(0.5)
     qtbot.keyClick(view.list, Qt.Key.Key_X)
-    assert player.asked[-1] == ("swap", first.path)
+    assert player.sent[-1] == ("load", {"path": str(first.path), "keep": True})
     assert player.position == 0.5
     assert view.compare.current == 1
     library.delete([second.id])
@@ -290,6 +305,59 @@ def test_exporting(
     with qtbot.waitSignal(view.failed) as failed:
         view.do("export")
     assert "x.wav" in failed.args[0] or "no" in failed.args[0]
+
+
+def test_exporting_asks_before_it_replaces(
+    view: TakesView, qtbot: QtBot, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, other = add_take(library, "One"), add_take(library, "Two")
+    view.show_take(take.id)
+    there = tmp_path / "out.wav"
+    there.write_bytes(b"mine")
+    answers = iter((tmp_path / "out", other.path, there))
+    monkeypatch.setattr(
+        QFileDialog, "getSaveFileName", lambda *_: (str(next(answers)), "WAV (*.wav)")
+    )
+    with qtbot.waitSignal(view.failed) as failed:
+        view.do("export")
+    assert "out.wav is in" in failed.args[0]
+    assert there.read_bytes() == b"mine"
+    before = other.path.read_bytes()
+    with qtbot.waitSignal(view.failed) as failed:
+        view.do("export")
+    assert "is a file of the library" in failed.args[0]
+    assert other.path.read_bytes() == before
+    with qtbot.waitSignal(view.actions_of_takes.said):
+        view.do("export")
+    assert there.read_bytes() != b"mine"
+
+
+def test_what_is_converted_to_be_dragged_is_made_first(
+    view: TakesView,
+    qtbot: QtBot,
+    library: Library,
+    preferences: Preferences,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    preferences.set("export_format", "flac")
+    take = add_take(library)
+    view.show_take(take.id)
+    dragged: list[list[Path]] = []
+    monkeypatch.setattr(
+        actions, "start_drag", lambda widget, paths: (dragged.append(list(paths)), True)[1]
+    )
+    said: list[str] = []
+    view.actions_of_takes.said.connect(said.append)
+    view.list.startDrag(Qt.DropAction.CopyAction)
+    view.list.startDrag(Qt.DropAction.CopyAction)
+    assert dragged == []
+    qtbot.waitUntil(lambda: said[-1:] == ["Ready to drag"])
+    assert said == ["Making FLAC to drag…", "Making FLAC to drag…", "Ready to drag"]
+    view.list.startDrag(Qt.DropAction.CopyAction)
+    ((path,),) = dragged
+    assert path.suffix == ".flac"
+    assert path.exists()
+    assert len(list(path.parent.iterdir())) == 1
 
 
 def test_the_menu_offers_what_can_be_done(view: TakesView, library: Library) -> None:

@@ -9,7 +9,7 @@ import weakref
 from PySide6.QtCore import QObject
 from pytestqt.qtbot import QtBot
 
-from mlx_music_app.garbage import MainThreadCollector
+from mlx_music_app.main_thread_gc import MainThreadCollector
 
 
 class Knot(QObject):
