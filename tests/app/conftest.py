@@ -14,7 +14,7 @@ import pytest
 # Before Qt looks: tests run where there is no screen.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from PySide6.QtCore import QThread
+from PySide6.QtCore import QCoreApplication, QEvent, QThread
 from PySide6.QtWidgets import QApplication
 
 from mlx_music_app.ui.style.theme import theme
@@ -68,6 +68,9 @@ def nothing_left_running(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(QThread, "start", remembering)
     before = set(threading.enumerate())
     yield
+    # Without an event loop around the tests, nothing else deletes what was closed: thousands of
+    # widgets would slow down every later test.
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     # Widgets that are in cycles must not be deleted on some later test's thread.
     gc.collect()
     deadline = time.monotonic() + 3.0
