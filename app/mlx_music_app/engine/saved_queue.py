@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from mlx_music_app import paths
 from mlx_music_app.engine.controller import EngineController
 from mlx_music_app.engine.jobs import Job, MadeTake
 from mlx_music_app.engine.queue import still_to_make
-from mlx_music_app.json_file import read_json, write_json
+from mlx_music_app.json_file import put_aside, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ class SavedQueue(QObject):
         try:
             self._left = read_queue(self._file)
         except (OSError, ValueError, TypeError) as error:
-            aside = _put_aside(error, self._file)
+            aside = put_aside(error, self._file)
             where = f"; it is kept as {aside}" if aside else ""
             self.opening_problem = f"The queue of the last time could not be read{where}."
         self._follows = True
@@ -197,15 +196,3 @@ class SavedQueue(QObject):
 
 def _marks(jobs: Sequence[tuple[Job, int]]) -> list[tuple[str, int]]:
     return [(job.id, made) for job, made in jobs]
-
-
-def _put_aside(error: Exception, file: Path) -> Path | None:
-    """Move a damaged file out of the way; where it is now, None if it could not be moved."""
-    aside = file.with_name("queue-damaged.json")
-    log.warning("the queue of the last time cannot be used: %s", error)
-    try:
-        os.replace(file, aside)
-    except OSError as problem:
-        log.warning("it could not be put aside: %s", problem)
-        return None
-    return aside

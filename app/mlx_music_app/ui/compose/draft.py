@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication, QObject, QTimer
 
 from mlx_music_app import paths
-from mlx_music_app.json_file import read_json, write_json
+from mlx_music_app.json_file import put_aside, read_json, write_json
 
 log = logging.getLogger(__name__)
 
@@ -38,18 +37,6 @@ def read_draft(file: Path) -> dict[str, Any] | None:
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise ValueError("holds no draft of this version")
     return values
-
-
-def put_aside(error: Exception, file: Path) -> Path | None:
-    """Move a damaged draft out of the way; where it is now, None if it could not be moved."""
-    aside = file.with_name("draft-damaged.json")
-    log.warning("the draft cannot be used: %s", error)
-    try:
-        os.replace(file, aside)
-    except OSError as problem:
-        log.warning("it could not be put aside: %s", problem)
-        return None
-    return aside
 
 
 class DraftKeeper(QObject):
