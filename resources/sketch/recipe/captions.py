@@ -6,12 +6,19 @@ import random
 from dataclasses import dataclass
 
 from resources.sketch.recipe import words
-from resources.sketch.recipe.songs import FAST_TEMPO, MAX_TEMPO, MIN_TEMPO, SLOW_TEMPO, Song
+from resources.sketch.recipe.songs import (
+    FAST_TEMPO,
+    MAX_TEMPO,
+    MIN_TEMPO,
+    SLOW_TEMPO,
+    Song,
+    tempo_near,
+)
 
 #: How often each part of a song is told.
 _TOLD = {
     "genre": 0.85,
-    "tempo": 0.6,
+    "tempo": 0.7,
     "speed": 0.35,
     "key": 0.5,
     "brightness": 0.6,
@@ -20,8 +27,6 @@ _TOLD = {
     "instruments": 0.55,
     "drums": 0.5,
 }
-#: Songs keep to every fourth tempo; these lead to them from all the tempos between.
-_TEMPO_OFFSETS = (-2, -1, 0, 0, 0, 1)
 
 _BRIEF_SHARE = 0.12
 _FULL_SHARE = 0.12
@@ -69,7 +74,7 @@ def full_caption(song: Song) -> str:
     """Everything that can be asked for, in one fixed wording, which `caption` uses as well."""
     parts = _Parts(
         genre=words.GENRES[song.style][0],
-        tempo=f"{song.tempo} bpm",
+        tempo=f"{round(song.tempo)} bpm",
         speed="" if speed_of(song) == "medium" else words.SPEEDS[speed_of(song)][0],
         key=f"{words.KEYS[song.key][0]} {song.mode}",
         brightness="" if song.brightness == "neutral" else song.brightness,
@@ -93,8 +98,7 @@ def _say(song: Song, told: set[str], draw: random.Random) -> _Parts:
         own = words.GENRES[song.style]
         parts.genre = own[0] if draw.random() < 0.4 else draw.choice(own)
     if "tempo" in told:
-        said = min(MAX_TEMPO, max(MIN_TEMPO, song.tempo + draw.choice(_TEMPO_OFFSETS)))
-        parts.tempo = draw.choice(words.TEMPOS).format(said)
+        parts.tempo = draw.choice(words.TEMPOS).format(_tempo(song, draw))
     # What is in the middle is seldom worth a word.
     if "speed" in told and (speed_of(song) != "medium" or draw.random() < 0.3):
         parts.speed = _choose(words.SPEEDS[speed_of(song)], draw)
@@ -121,6 +125,17 @@ def _say(song: Song, told: set[str], draw: random.Random) -> _Parts:
 def _choose(choices: tuple[str, ...], draw: random.Random) -> str:
     """One of the words, the usual one most often."""
     return choices[0] if draw.random() < 0.4 else draw.choice(choices)
+
+
+def _tempo(song: Song, draw: random.Random) -> int:
+    """The song's tempo as a whole number, or another that is nearest to it of all that songs
+    keep to: so every whole number leads to a tempo that is learnt."""
+    nearest = round(song.tempo)
+    if draw.random() < 0.5:
+        return nearest
+    near = range(max(MIN_TEMPO, nearest - 7), min(MAX_TEMPO, nearest + 7) + 1)
+    beats = song.plan.beats
+    return draw.choice([t for t in near if tempo_near(t, beats) == song.tempo] or [nearest])
 
 
 def _key(song: Song, draw: random.Random) -> str:

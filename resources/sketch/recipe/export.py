@@ -68,40 +68,49 @@ def _write(folder: Path, config: dict[str, Any], tensors: dict[str, Tensor], fil
     save_file(halves, folder / file, metadata={"format": "pt"})
 
 
-def export(work: Path, to: Path) -> None:
-    """Write the four networks with their averaged weights, in float16, and the tokenizer."""
+def export(work: Path, to: Path) -> list[str]:
+    """Write the networks that were trained in `work`, with their averaged weights, in float16,
+    and the tokenizer. Those that were not stay as they are in `to`; which were written."""
+    written = []
+    if (both := _averaged(work / "transformer.pt")) is not None:
+        text = {
+            name.removeprefix("text_encoder."): tensor
+            for name, tensor in both.items()
+            if name.startswith("text_encoder.") and "embed_tokens" not in name
+        }
+        transformer = {
+            name.removeprefix("transformer."): tensor
+            for name, tensor in both.items()
+            if name.startswith("transformer.")
+        }
+        _write(to / "umt5-base", sizes.TEXT_ENCODER, text, "model.safetensors")
+        shutil.copyfile(work / "tokenizer.json", to / "umt5-base" / "tokenizer.json")
+        _write(
+            to / "ace_step_transformer",
+            sizes.TRANSFORMER,
+            transformer | silent_lyric_encoder(),
+            WEIGHTS,
+        )
+        written += ["umt5-base", "ace_step_transformer"]
+    # Latents are made by the autoencoder that is trained or shipped, so either one fits.
+    if (autoencoder := _averaged(work / "autoencoder.pt")) is not None:
+        _write(to / "music_dcae_f8c8", sizes.DCAE, autoencoder, WEIGHTS)
+        written.append("music_dcae_f8c8")
+    if (vocoder := _averaged(work / "vocoder.pt")) is not None:
+        vocoder["mel_transform.spectrogram.window"] = torch.hann_window(N_FFT)
+        vocoder["mel_transform.mel_scale.fb"] = filterbank()
+        _write(to / "music_vocoder", sizes.VOCODER, vocoder, WEIGHTS)
+        written.append("music_vocoder")
+    return written
 
-    def averaged(name: str) -> dict[str, Tensor]:
-        state = load(work / name)
-        if state is None:
-            raise SystemExit(f"{work / name} is missing; train it first")
-        weights: dict[str, Tensor] = state["average"]
-        return weights
 
-    both = averaged("transformer.pt")
-    text = {
-        name.removeprefix("text_encoder."): tensor
-        for name, tensor in both.items()
-        if name.startswith("text_encoder.") and "embed_tokens" not in name
-    }
-    transformer = {
-        name.removeprefix("transformer."): tensor
-        for name, tensor in both.items()
-        if name.startswith("transformer.")
-    }
-    vocoder = averaged("vocoder.pt")
-    vocoder["mel_transform.spectrogram.window"] = torch.hann_window(N_FFT)
-    vocoder["mel_transform.mel_scale.fb"] = filterbank()
-    _write(to / "umt5-base", sizes.TEXT_ENCODER, text, "model.safetensors")
-    _write(
-        to / "ace_step_transformer",
-        sizes.TRANSFORMER,
-        transformer | silent_lyric_encoder(),
-        WEIGHTS,
-    )
-    _write(to / "music_dcae_f8c8", sizes.DCAE, averaged("autoencoder.pt"), WEIGHTS)
-    _write(to / "music_vocoder", sizes.VOCODER, vocoder, WEIGHTS)
-    shutil.copyfile(work / "tokenizer.json", to / "umt5-base" / "tokenizer.json")
+def _averaged(file: Path) -> dict[str, Tensor] | None:
+    """The averaged weights of a training; None if there was none."""
+    state = load(file)
+    if state is None:
+        return None
+    weights: dict[str, Tensor] = state["average"]
+    return weights
 
 
 def main() -> None:
@@ -109,7 +118,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--to", type=Path, required=True)
     args = parser.parse_args()
-    export(args.work, args.to)
+    written = export(args.work, args.to)
+    if not written:
+        raise SystemExit(f"{args.work} holds no trained network; run a train_ script first")
+    print("written:", ", ".join(written))
     total = sum(p.stat().st_size for p in args.to.rglob("*") if "recipe" not in p.parts)
     print(f"{args.to}: {total / 1e6:.2f} MB")
 

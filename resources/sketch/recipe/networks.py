@@ -187,7 +187,11 @@ class CrossAttention(Attention):
 
 
 class Conv(nn.Module):
-    """A convolution in time, under the name that the checkpoint gives it."""
+    """A convolution in time of (batch, frames, features), under the checkpoint's name for it.
+
+    Of one tap, or of three and each feature by itself. Written as a product and as sums, which
+    take a fraction of the time of PyTorch's convolutions, backwards above all.
+    """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, groups: int, bias: bool) -> None:
         super().__init__()
@@ -196,7 +200,13 @@ class Conv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+        weight, bias = self.conv.weight, self.conv.bias
+        if weight.shape[2] == 1:
+            return F.linear(x, weight.squeeze(2), bias)
+        before, here, after = weight.squeeze(1).to(x.dtype).unbind(1)
+        padded = F.pad(x, (0, 0, 1, 1))
+        y = padded[:, :-2] * before + x * here + padded[:, 2:] * after
+        return y + bias.to(x.dtype)
 
 
 class FeedForward(nn.Module):
@@ -207,9 +217,8 @@ class FeedForward(nn.Module):
         self.point_conv = Conv(hidden, dim, 1, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.depth_conv(F.silu(self.inverted_conv(x.transpose(1, 2))))
-        y, gate = y.chunk(2, dim=1)
-        return self.point_conv(y * F.silu(gate)).transpose(1, 2)
+        y, gate = self.depth_conv(F.silu(self.inverted_conv(x))).chunk(2, dim=-1)
+        return self.point_conv(y * F.silu(gate))
 
 
 def rms_norm(x: Tensor) -> Tensor:

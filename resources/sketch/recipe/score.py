@@ -63,7 +63,7 @@ class Bar:
 class Clock:
     """Sixteenths to seconds, late off-beat eighths included."""
 
-    tempo: int
+    tempo: float
     swing: float
 
     def seconds(self, step: float) -> float:

@@ -18,9 +18,11 @@ MAX_TEMPO = 180
 
 KEY_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
-#: Songs keep to every fourth tempo, so that a small model has few rhythms to learn. Captions say
-#: any tempo that is nearest to the song's (see `captions`): within 3.4 %.
-TEMPO_STEP = 4
+#: Latent frames in a second (44,100 / 4,096): the grid that the transformer sees music on.
+LATENT_FRAMES_PER_SECOND = 44_100 / 4_096
+
+#: Bars of fewer frames than this may end in the middle of one, or tempos would lie too far apart.
+_LONG_BAR = 15
 
 #: From here on a song is called slow or fast.
 SLOW_TEMPO = 84
@@ -38,16 +40,17 @@ _ANY_TEMPO_SHARE = 0.25
 class Song:
     """One piece of music. Two equal songs sound the same.
 
-    tempo: whole beats per minute. key: 0 is C, 11 is B. mode: "major" or "minor". chords, lead,
-    bass: timbres (see `instruments`). brightness: "bright", "warm" or "neutral". energy: "calm",
-    "medium" or "lively". swing: how late an off-beat eighth comes, in sixteenths. progression:
-    scale degrees from 0, a chord a bar. comping, bass_line, groove: numbers of the style's
-    patterns. arpeggio: whether chords are played note by note. seed: of melody and form.
+    tempo: beats per minute, such that bars fill whole latent frames (see `tempo_near`). key: 0 is
+    C, 11 is B. mode: "major" or "minor". chords, lead, bass: timbres (see `instruments`).
+    brightness: "bright", "warm" or "neutral". energy: "calm", "medium" or "lively". swing: how
+    late an off-beat eighth comes, in sixteenths. progression: scale degrees from 0, a chord a bar.
+    comping, bass_line, groove: numbers of the style's patterns. arpeggio: whether chords are
+    played note by note. seed: of melody and form.
     """
 
     seed: int
     style: str
-    tempo: int
+    tempo: float
     key: int
     mode: str
     chords: str
@@ -78,6 +81,11 @@ class Song:
         """The style's tables."""
         return STYLES[self.style]
 
+    @property
+    def bar_frames(self) -> float:
+        """Latent frames in a bar: whole, or whole and a half."""
+        return _bar_frames(self.tempo, self.plan.beats)
+
     def random(self, part: str) -> random.Random:
         """Random numbers for one part of the music, independent of the other parts'."""
         return random.Random(f"sketch/{self.seed}/{part}")
@@ -94,7 +102,7 @@ def draw_song(seed: int) -> Song:
     return Song(
         seed=seed,
         style=style.name,
-        tempo=_on_grid(draw.randint(low, high)),
+        tempo=tempo_near(draw.randint(low, high), style.beats),
         key=draw.randrange(12),
         mode=mode,
         chords=draw.choice(style.chords),
@@ -112,13 +120,25 @@ def draw_song(seed: int) -> Song:
     )
 
 
-def _on_grid(tempo: int) -> int:
-    return TEMPO_STEP * round(tempo / TEMPO_STEP)
+def tempo_near(asked: float, beats: int) -> float:
+    """The nearest tempo that songs of `beats` to the bar keep to: within 3.2 % of any.
+
+    Bars are whole latent frames (short ones may be halves), so every bar meets the grid of the
+    latents alike. A small model then has some thirty rhythms to learn, each of which repeats
+    exactly, and not all the ways in which a beat can fall between two frames.
+    """
+    frames = _bar_frames(asked, beats)
+    step = 1.0 if frames >= _LONG_BAR else 0.5
+    return beats * 60.0 * LATENT_FRAMES_PER_SECOND / (step * round(frames / step))
+
+
+def _bar_frames(tempo: float, beats: int) -> float:
+    return beats * 60.0 * LATENT_FRAMES_PER_SECOND / tempo
 
 
 def is_held_out(song: Song) -> bool:
     """Whether the song's style, key, mode and tempo (to 10 bpm) are never trained on together."""
-    bucket = song.tempo // TEMPO_BUCKET
+    bucket = round(song.tempo) // TEMPO_BUCKET
     combination = f"{song.style}/{song.key}/{song.mode}/{bucket}"
     digest = hashlib.sha256(combination.encode()).digest()
     return int.from_bytes(digest[:8], "big") < _HELD_OUT_SHARE * 2**64

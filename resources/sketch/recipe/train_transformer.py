@@ -23,6 +23,7 @@ from transformers import UMT5Config, UMT5EncoderModel
 
 from resources.sketch.recipe import sizes
 from resources.sketch.recipe.captions import caption
+from resources.sketch.recipe.muon import Muon
 from resources.sketch.recipe.networks import Transformer
 from resources.sketch.recipe.songs import training_song
 from resources.sketch.recipe.training import (
@@ -41,13 +42,17 @@ from resources.sketch.recipe.training import (
 )
 
 _PEAK_RATE = 1.2e-3
-_BATCH = 96
+_DECAY = 0.02
+_BATCH = 128
 #: Share of items that are not told what they are.
 _UNCONDITIONAL = 0.12
-#: Lengths of a batch in frames: 5 to 30 seconds. Few, because each is recorded once.
-_LENGTHS = (54, 108, 162, 215, 323)
-#: Share of crops that begin where the song does. Every other one begins anywhere.
+#: Lengths of a batch in frames, and how often each comes: 6 to 30 seconds, most about the length
+#: that is made when nobody says. Few, because each is compiled and recorded by itself.
+_LENGTHS = {65: 1, 130: 4, 194: 2, 323: 1}
+#: Share of crops that begin where the song does. Every other one begins with a later bar.
 _FROM_THE_START = 0.8
+#: Seconds between checkpoints.
+_KEEP_EVERY = 60.0
 #: One less than a multiple of 8: with the speaker's place, attention runs its fast kernel.
 _MAX_TOKENS = 47
 _CAPTIONS_PER_CLIP = 16
@@ -82,6 +87,18 @@ class Sketch(nn.Module):
         self.transformer.load_state_dict(weights)
 
 
+def _matrices(model: Sketch) -> list[nn.Parameter]:
+    """The weights inside of both networks' blocks, which Muon steps; the rest is AdamW's."""
+    return [
+        parameter
+        for name, parameter in model.named_parameters()
+        if name.startswith(("transformer.transformer_blocks", "text_encoder.encoder.block"))
+        and name.endswith("weight")
+        and (parameter.ndim == 2 or (parameter.ndim == 3 and parameter.shape[2] == 1))
+        and "relative_attention_bias" not in name
+    ]
+
+
 class Captions:
     """Token ids of several captions of every clip, int (clips, captions, tokens), 0-padded."""
 
@@ -105,11 +122,18 @@ class Captions:
         return ids, ids != 0
 
 
-def _batch(latents: Tensor, frames: int, count: int) -> tuple[Tensor, Tensor]:
-    """Clips drawn and cropped: (count, 8, 16, frames), and which they are."""
+def _batch(
+    latents: Tensor, phrases: Tensor, frames: int, count: int
+) -> tuple[Tensor, Tensor]:
+    """Clips drawn and cropped: (count, 8, 16, frames), and which they are.
+
+    phrases: int (clips,), the frames of two bars of each, which are whole. A crop that begins
+    anywhere else would teach that a beat may be anywhere.
+    """
     to, longest = latents.device, latents.shape[3]
     which = torch.randint(len(latents), (count,), device=to)
-    starts = torch.randint(longest - frames + 1, (count,), device=to)
+    phrase = phrases[which]
+    starts = (torch.rand(count, device=to) * ((longest - frames) // phrase + 1)).long() * phrase
     starts = starts * (torch.rand(count, device=to) >= _FROM_THE_START)
     index = starts[:, None] + torch.arange(frames, device=to)
     index = index[:, None, None].expand(-1, latents.shape[1], latents.shape[2], -1)
@@ -121,8 +145,15 @@ def _sigma(count: int, to: torch.device) -> Tensor:
     return torch.sigmoid(torch.randn(count, device=to) * 1.2 + 0.6)
 
 
-def _loss(model: nn.Module, latents: Tensor, captions: Captions, frames: int, count: int) -> Tensor:
-    x, which = _batch(latents, frames, count)
+def _loss(
+    model: nn.Module,
+    latents: Tensor,
+    phrases: Tensor,
+    captions: Captions,
+    frames: int,
+    count: int,
+) -> Tensor:
+    x, which = _batch(latents, phrases, frames, count)
     ids, mask = captions.of(which)
     noise, sigma = torch.randn_like(x), _sigma(count, x.device)
     told = torch.rand(count, device=x.device) >= _UNCONDITIONAL
@@ -140,7 +171,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=_BATCH)
     parser.add_argument("--start", type=Path, help="exported model to go on from")
     parser.add_argument("--peak-rate", type=float, default=_PEAK_RATE)
-    parser.add_argument("--eager", action="store_true", help="without CUDA graphs")
+    parser.add_argument("--eager", action="store_true", help="without compiling and CUDA graphs")
     args = parser.parse_args()
     to = device()
     torch.manual_seed(1)
@@ -149,52 +180,69 @@ def main() -> None:
     if data is None:
         raise SystemExit(f"{args.work}/latents.pt is missing; run train_autoencoder first")
     latents = data["latents"].to(to)
+    phrases = [round(2 * training_song(i).bar_frames) for i in range(len(latents))]
+    phrases = torch.tensor(phrases, device=to)
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(Captions, args.work, len(latents), to)
         model = Sketch().to(to)
         if args.start is not None:
             model.load_shipped(args.start)
-        decayed = [p for p in model.parameters() if p.ndim > 1]
-        plain = [p for p in model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": 0.02}, {"params": plain, "weight_decay": 0.0}]
-        optimizer = adam(groups, betas=(0.9, 0.97), decay=0.0)
+        matrices = _matrices(model)
+        inside = {id(parameter) for parameter in matrices}
+        others = [p for p in model.parameters() if id(p) not in inside]
+        optimizers = [Muon(matrices, _DECAY), adam(others, betas=(0.9, 0.97), decay=0.0)]
         average = Average(model, 0.9995)
         file = args.work / "transformer.pt"
         state, spent = load(file), 0.0
         if state is not None:
             model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
+            for optimizer, theirs in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(theirs)
             average.load(state["average"])
             spent = state["spent"]
         captions = reading.result()
+    if not args.eager:
+        # All blocks are one program, so it is compiled once for each length.
+        for block in model.transformer.transformer_blocks:
+            block.compile(dynamic=False)
 
     def step(frames: int) -> dict[str, Tensor]:
-        optimizer.zero_grad(set_to_none=True)
-        loss = _loss(model, latents, captions, frames, args.batch)
+        for parameter in model.parameters():
+            parameter.grad = None
+        loss = _loss(model, latents, phrases, captions, frames, args.batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         average.update()
         return {"loss": loss.detach()}
 
-    steps = [
-        Step(partial(step, frames), rates_of(optimizer), eager=args.eager) for frames in _LENGTHS
-    ]
+    rates = [rate for optimizer in optimizers for rate in rates_of(optimizer)]
+    steps = [Step(partial(step, frames), rates, eager=args.eager) for frames in _LENGTHS]
     clock, log = Clock(args.minutes, args.now, spent), Log(args.work / "transformer.log")
+
+    def keep() -> None:
+        save(
+            file,
+            {
+                "model": model.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+                "average": average.weights,
+                "spent": clock.spent,
+                "done": clock.progress >= 1.0,
+            },
+        )
+
+    kept = clock.spent
     for number in clock.steps():
-        set_rate(optimizer, learning_rate(clock.progress, args.peak_rate))
-        log.add(**random.choice(steps)())
+        for optimizer in optimizers:
+            set_rate(optimizer, learning_rate(clock.progress, args.peak_rate))
+        log.add(**random.choices(steps, list(_LENGTHS.values()))[0]())
         log.flush(clock, number)
-    save(
-        file,
-        {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "average": average.weights,
-            "spent": clock.spent,
-            "done": clock.progress >= 1.0,
-        },
-    )
+        if clock.spent - kept > _KEEP_EVERY:
+            keep()
+            kept = clock.spent
+    keep()
 
 
 if __name__ == "__main__":

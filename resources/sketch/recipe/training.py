@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from resources.sketch.recipe.muon import Muon
+
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
@@ -94,11 +96,11 @@ def adam(parameters: Any, betas: tuple[float, float], decay: float) -> torch.opt
     )
 
 
-def rates_of(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+def rates_of(optimizer: torch.optim.Optimizer | Muon) -> list[torch.Tensor]:
     return [group["lr"] for group in optimizer.param_groups if torch.is_tensor(group["lr"])]
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimizer: torch.optim.Optimizer | Muon, rate: float) -> None:
     for group in optimizer.param_groups:
         if torch.is_tensor(group["lr"]):
             group["lr"].fill_(rate)

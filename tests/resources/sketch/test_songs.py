@@ -11,10 +11,10 @@ from resources.sketch.recipe.instruments import TIMBRES
 from resources.sketch.recipe.songs import (
     MAX_TEMPO,
     MIN_TEMPO,
-    TEMPO_STEP,
     draw_song,
     held_out_song,
     is_held_out,
+    tempo_near,
     training_song,
 )
 from resources.sketch.recipe.styles import STYLES
@@ -30,8 +30,8 @@ def test_a_seed_is_one_song() -> None:
 def test_draws_do_not_change_between_versions() -> None:
     # Weights are trained on these songs, and the split is only a split if it stays.
     song = draw_song(0)
-    assert (song.style, song.tempo, song.key_name) == ("funk", 120, "A minor")
-    assert [seed for seed in range(120) if is_held_out(SONGS[seed])] == [24, 33, 62, 116, 117]
+    assert (song.style, song.tempo, song.key_name) == ("funk", tempo_near(123, 4), "A minor")
+    assert [seed for seed in range(120) if is_held_out(SONGS[seed])] == [24, 33, 62, 74, 104, 117]
 
 
 def test_everything_is_drawn_somewhere() -> None:
@@ -39,12 +39,31 @@ def test_everything_is_drawn_somewhere() -> None:
     assert {(song.key, song.mode) for song in SONGS} == {
         (key, mode) for key in range(12) for mode in ("major", "minor")
     }
-    assert {song.tempo for song in SONGS} == set(range(MIN_TEMPO, MAX_TEMPO + 1, TEMPO_STEP))
+    assert {(song.tempo, song.plan.beats) for song in SONGS if song.plan.beats == 4} == {
+        (tempo_near(tempo, 4), 4) for tempo in range(MIN_TEMPO, MAX_TEMPO + 1)
+    }
     assert {name for song in SONGS for name in song.instruments} == set(TIMBRES)
     assert {song.brightness for song in SONGS} == {"bright", "neutral", "warm"}
     assert {song.energy for song in SONGS} == {"calm", "medium", "lively"}
     assert {song.has_drums for song in SONGS} == {True, False}
     assert {song.swing > 0 for song in SONGS} == {True, False}
+
+
+def test_bars_are_whole_latent_frames() -> None:
+    for song in SONGS:
+        bar_seconds = song.plan.beats * 60.0 / song.tempo
+        frames = bar_seconds * 44_100 / 4_096
+        assert song.bar_frames == pytest.approx(frames)
+        assert 2 * frames == pytest.approx(round(2 * frames))
+        assert frames == pytest.approx(round(frames)) or frames < 15
+
+
+@pytest.mark.parametrize("beats", [3, 4])
+def test_no_tempo_is_far_from_one_that_songs_keep_to(beats: int) -> None:
+    for asked in range(MIN_TEMPO, MAX_TEMPO + 1):
+        tempo = tempo_near(asked, beats)
+        assert abs(tempo / asked - 1) < 0.032
+        assert tempo_near(round(tempo), beats) == tempo
 
 
 def test_about_three_in_a_hundred_are_held_out() -> None:
@@ -58,7 +77,7 @@ def test_the_split_is_over_style_key_mode_and_tempo() -> None:
         dataclasses.replace(held, seed=held.seed + n, brightness=brightness, has_drums=drums)
         for n, (brightness, drums) in enumerate((("warm", True), ("bright", False)))
     ]
-    bucket = range(held.tempo // 10 * 10, held.tempo // 10 * 10 + 10)
+    bucket = range(round(held.tempo) // 10 * 10, round(held.tempo) // 10 * 10 + 10)
     others += [dataclasses.replace(held, tempo=tempo) for tempo in bucket]
     assert all(is_held_out(other) for other in others)
 
