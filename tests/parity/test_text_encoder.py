@@ -8,6 +8,7 @@ import pytest
 
 from mlx_music.ace_step import text_encoder
 from mlx_music.ace_step.components import Components
+from mlx_music.ace_step.prompt_tokenizer import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.text_encoder import TextEncoder, TextEncoderConfig
 from tests.parity.conftest import Reference, relative_error
 
@@ -23,11 +24,11 @@ def test_prompt_ids(reference: Reference, components: Components) -> None:
 def test_a_long_prompt_is_cut_and_a_batch_is_padded(components: Components) -> None:
     tokenizer = components.prompt_tokenizer
     long = "funk, " * 300
-    assert tokenizer.length(long) > text_encoder.MAX_PROMPT_TOKENS
+    assert tokenizer.length(long) > MAX_PROMPT_TOKENS
     ids, mask = tokenizer([long, "funk"])
-    assert ids.shape == mask.shape == (2, text_encoder.MAX_PROMPT_TOKENS)
+    assert ids.shape == mask.shape == (2, MAX_PROMPT_TOKENS)
     short = tokenizer.length("funk")
-    assert np.array(mask).sum(axis=1).tolist() == [text_encoder.MAX_PROMPT_TOKENS, short]
+    assert np.array(mask).sum(axis=1).tolist() == [MAX_PROMPT_TOKENS, short]
 
 
 def test_hidden_states(reference: Reference, components: Components) -> None:

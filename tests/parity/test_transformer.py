@@ -89,11 +89,13 @@ def test_embeddings_and_blocks(
     tokens = transformer.proj_in(mx.array(stages["decode.x"]).transpose(0, 2, 3, 1))
     assert relative_error(tokens, stages["decode.patch_embed"]) < TOLERANCE
     prepared = transformer.prepare(batch_condition)
+    modulation = transformer.timesteps(mx.array(stages["decode.timestep"])).all()
+    rope = transformer.rope(tokens.shape[1])
     probes = [name for name in stages if name.startswith("decode.block")]
     assert probes
     for name in probes:
         count = int(name.removeprefix("decode.block")) + 1
-        x = transformer.run_blocks(tokens, embedded, prepared, count)
+        x = transformer.run_blocks(tokens, modulation, rope, prepared, count)
         assert relative_error(x, stages[name]) < TOLERANCE
 
 

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlx_music import CheckpointError
+from mlx_music.ace_step.about import AboutModel, read_about
 from mlx_music.ace_step.published import DCAE_FOLDER, FOLDERS, TEXT_ENCODER, TRANSFORMER, VOCODER
 from mlx_music.weights.component_files import ComponentFiles
 from mlx_music_app.models.words import size_in_words
 
-#: What the published model takes in bfloat16, before it is here to be looked at.
-PUBLISHED_LEAST = 8_500_000_000
+#: The published model's transformer in bfloat16, the largest part, before it is here to be looked
+#: at; and all that it keeps in memory, as far as it can.
+PUBLISHED_TRANSFORMER = 5_176_854_784
+PUBLISHED_WEIGHTS = 6_290_000_000
+
+#: Tokens of a condition: a long prompt and the lyrics of a whole song, as guided steps have them.
+_TOKENS = 1_000
 
 
 @dataclass(frozen=True)
@@ -57,12 +63,13 @@ def memory_need(folder: Path | None, limit_gb: float) -> MemoryNeed:
     from mlx_music.ace_step.memory import GIGABYTE, default_limit, plan_residency
 
     limit = int(limit_gb * GIGABYTE) if limit_gb > 0 else default_limit()
+    working = _working_bytes(folder)
     if folder is None:
-        return MemoryNeed(PUBLISHED_LEAST, PUBLISHED_LEAST, limit)
+        return MemoryNeed(PUBLISHED_TRANSFORMER + working, PUBLISHED_WEIGHTS + working, limit)
     sizes = {name: _computed_bytes(folder, name) for name in FOLDERS}
     sound = sizes[DCAE_FOLDER] + sizes[VOCODER]
     least, most = (
-        plan_residency(sizes[TEXT_ENCODER], sizes[TRANSFORMER], sound, given).peak_bytes
+        plan_residency(sizes[TEXT_ENCODER], sizes[TRANSFORMER], sound, given, working).peak_bytes
         for given in (0, sys.maxsize)
     )
     return MemoryNeed(least, most, limit)
@@ -81,16 +88,33 @@ def memory_needs(
     return needs
 
 
+def _working_bytes(folder: Path | None) -> int:
+    """Bytes beside the weights for the model's longest song, guided."""
+    from mlx_music import backend
+    from mlx_music.ace_step.dcae import frames_of
+    from mlx_music.ace_step.memory import Workload
+    from mlx_music.ace_step.transformer import TransformerConfig
+    from mlx_music.weights.loading import read_config
+
+    about, config = AboutModel(), TransformerConfig()
+    if folder is not None:
+        about = read_about(folder)
+        config = TransformerConfig.from_dict(read_config(folder / TRANSFORMER))
+    work = Workload(frames_of(about.max_duration), passes=2, tokens=_TOKENS)
+    return max(work.sampling_bytes(config, backend.dtype_of(None)), work.decoding_bytes())
+
+
 def _computed_bytes(folder: Path, name: str) -> int:
     """Bytes of a component's weights as they are computed with."""
     from mlx_music import backend
     from mlx_music.ace_step.components import NETWORKS
 
     width = backend.dtype_of(None).size if name == TRANSFORMER else 4
-    unused = NETWORKS[name].unused
+    network = NETWORKS[name]
+    left_on_disk = {f"{path}.weight" for path in network.on_disk}
     total = 0
     for tensor in ComponentFiles.open(folder / name).tensors.values():
-        if unused(tensor.name):
+        if network.unused(tensor.name) or tensor.name in left_on_disk:
             continue
         floats = {"F32": 4, "F16": 2, "BF16": 2}.get(tensor.dtype)
         total += tensor.nbytes if floats is None else tensor.nbytes // floats * width

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import mlx.core as mx
@@ -69,21 +68,22 @@ class MusicAutoencoder:
         progress = progress or Progress()
         frames = latents.shape[2]
         tile, chunk = piece_sizes()
-        tiles = math.ceil(frames / tile)
-        chunks = math.ceil(frames * self.codec.decoder.factor / chunk)
-        progress.start("decode", tiles + chunks)
+        parts = self.codec.decoder.parts(frames, tile)
+        chunks = len(self.vocoder.chunks(frames * self.codec.decoder.factor, chunk))
+        progress.start("decode", len(parts) + chunks)
 
         mels = []
-        for done, mel in enumerate(self.codec.decode_tiles(dcae.unscale_latents(latents), tile), 1):
+        pieces = self.codec.decode_tiles(dcae.unscale_latents(latents), tile)
+        for done, (part, mel) in enumerate(zip(parts, pieces, strict=True), 1):
             mels.append(dcae.denormalise_mel(mel)[0].transpose(2, 1, 0))
-            mx.eval(mels[-1])
+            mx.async_eval(mels[-1])
             if on_mel is not None:
-                on_mel(mel, range((done - 1) * tile, min(done * tile, frames)), frames)
+                on_mel(mel, range(part.start, part.stop), frames)
             progress.step(done)
         log_mel = mx.concatenate(mels, axis=1)
         waves = []
-        for done, wave in enumerate(self.vocoder.decode_chunks(log_mel, chunk), tiles + 1):
-            waves.append(np.array(wave))
+        for done, wave in enumerate(self.vocoder.decode_chunks(log_mel, chunk), len(parts) + 1):
+            waves.append(wave)
             progress.step(done)
-        native = np.concatenate(waves, axis=1)
+        native = np.array(mx.concatenate(waves, axis=1))
         return resample(native, self.vocoder.config.sampling_rate, sample_rate)

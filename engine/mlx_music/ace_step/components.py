@@ -19,10 +19,13 @@ from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.memory import (
     GIGABYTE,
     Residency,
+    Workload,
+    bounded,
     default_limit,
     plan_residency,
-    working_bytes,
+    wired,
 )
+from mlx_music.ace_step.prompt_tokenizer import PromptTokenizer
 from mlx_music.ace_step.published import (
     DCAE_FOLDER,
     FOLDERS,
@@ -30,10 +33,15 @@ from mlx_music.ace_step.published import (
     TRANSFORMER,
     VOCODER,
 )
-from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder, TextEncoderConfig
+from mlx_music.ace_step.text_encoder import TextEncoder, TextEncoderConfig
 from mlx_music.ace_step.transformer import Transformer
 from mlx_music.request import parse_lora
-from mlx_music.weights.loading import load_component, read_config, use_every_tensor
+from mlx_music.weights.loading import (
+    evaluate_parameters,
+    load_component,
+    read_config,
+    use_every_tensor,
+)
 from mlx_music.weights.lora import ActiveAdapter, AdapterSet
 from mlx_music.weights.misfit import Sanitize
 from mlx_music.weights.quantization import (
@@ -46,11 +54,15 @@ from mlx_music.weights.quantization import (
 
 @dataclass(frozen=True)
 class Network:
-    """How the module of a component is made, and its published tensors read."""
+    """How the module of a component is made, and its published tensors read.
+
+    on_disk: paths of embeddings whose tables stay in the file.
+    """
 
     build: Callable[[Mapping[str, Any]], nn.Module]
     sanitize: Sanitize
     unused: Callable[[str], bool] = use_every_tensor
+    on_disk: tuple[str, ...] = ()
 
 
 NETWORKS: Mapping[str, Network] = {
@@ -60,7 +72,9 @@ NETWORKS: Mapping[str, Network] = {
         transformer.is_unused,
     ),
     TEXT_ENCODER: Network(
-        lambda config: TextEncoder(TextEncoderConfig.from_dict(config)), text_encoder.sanitize
+        lambda config: TextEncoder(TextEncoderConfig.from_dict(config)),
+        text_encoder.sanitize,
+        on_disk=(text_encoder.TABLE,),
     ),
     DCAE_FOLDER: Network(
         lambda config: dcae.DCAE(dcae.DCAEConfig.from_dict(config)), dcae.sanitize
@@ -88,6 +102,8 @@ class Components:
         self.dtype = dtype
         self.memory_limit = default_limit() if memory_limit is None else memory_limit
         self._open: dict[str, nn.Module] = {}
+        #: Whose weights a run has read, as far as it needs them.
+        self._evaluated: set[str] = set()
         self._prompt_tokenizer: PromptTokenizer | None = None
         self._nbytes: dict[str, int] | None = None
         self._plan: Residency | None = None
@@ -203,66 +219,118 @@ class Components:
             self._request_adapters = (key, adapters)
         return self._request_adapters[1]
 
-    def plan_run(self, items: int) -> str | None:
-        """Decide what a run lets go of, whose model calls are batches of `items`.
+    def plan_run(self, work: Workload) -> str | None:
+        """Decide what a run lets go of.
 
         Returns what a person should know if the run needs more than the memory limit.
         """
         if self._nbytes is None:
             self._nbytes = {name: _nbytes(self._network(name)) for name in FOLDERS}
         sizes = self._nbytes
+        working = max(
+            work.sampling_bytes(self.transformer.config, self.dtype), work.decoding_bytes()
+        )
         self._plan = plan_residency(
             sizes[TEXT_ENCODER],
             sizes[TRANSFORMER],
             sizes[DCAE_FOLDER] + sizes[VOCODER],
             self.memory_limit,
-            items,
+            working,
         )
         if self._plan.drop_transformer:
             # The tightest plan: nothing stays that is not at work.
-            self._open.pop(DCAE_FOLDER, None)
-            self._open.pop(VOCODER, None)
+            self._let_go(DCAE_FOLDER)
+            self._let_go(VOCODER)
         needed = self._plan.peak_bytes
         if needed <= self.memory_limit:
             return None
         return (
-            f"this needs about {needed / GIGABYTE:.1f} GB, {working_bytes(items) / GIGABYTE:.1f} "
+            f"this needs about {needed / GIGABYTE:.1f} GB, {working / GIGABYTE:.1f} "
             f"of them to work in, and the memory limit is {self.memory_limit / GIGABYTE:.1f} GB; "
             "fewer takes at once or a quantized model need less"
         )
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The whole of a run, whatever it does."""
+        with wired(self.memory_limit):
+            yield
+
+    @contextmanager
+    def sampling(
+        self, work: Workload, check: Callable[[], None], *, pictures: bool
+    ) -> Iterator[Transformer]:
+        """The transformer, for the part of a run that samples, which is held to what `work` needs.
+
+        Its weights are read here, and with `pictures` those that make them; `check` may raise in
+        between.
+        """
+        network = self.transformer
+        self._evaluate(TRANSFORMER, network, check)
+        if pictures and self.resident_codec is not None:
+            self._evaluate(DCAE_FOLDER, self.resident_codec.decoder, check)
+        with bounded(work.sampling_bytes(network.config, self.dtype)):
+            yield network
+
+    @contextmanager
+    def decoding(self, work: Workload, check: Callable[[], None]) -> Iterator[MusicAutoencoder]:
+        """The autoencoder, for the part of a run that decodes; else as `sampling`."""
+        autoencoder = self.autoencoder
+        codec, voice = self._network(DCAE_FOLDER), self._network(VOCODER)
+        assert isinstance(codec, dcae.DCAE)
+        self._evaluate(DCAE_FOLDER, codec.decoder, check)
+        self._evaluate(VOCODER, voice, check)
+        with bounded(work.decoding_bytes()):
+            yield autoencoder
+
+    def _evaluate(self, name: str, network: nn.Module, check: Callable[[], None]) -> None:
+        """Read the weights of `network`, all or a part of that called `name`, once."""
+        # The bound counts from what is in memory, so weights that come later would use it up.
+        if name not in self._evaluated:
+            evaluate_parameters(network, self.folder / name, check)
+            self._evaluated.add(name)
+
+    def _let_go(self, name: str) -> None:
+        self._open.pop(name, None)
+        self._evaluated.discard(name)
+
     def finished_encoding(self) -> None:
         """The text encoder has done its part of a run."""
         if self._plan is not None and self._plan.drop_text_encoder:
-            self._open.pop(TEXT_ENCODER, None)
+            self._let_go(TEXT_ENCODER)
         mx.clear_cache()
 
     def finished_sampling(self) -> None:
         """The transformer has done its part of a run."""
         if self._plan is not None and self._plan.drop_transformer:
             self.adapters.detach()
-            self._open.pop(TRANSFORMER, None)
+            self._let_go(TRANSFORMER)
         mx.clear_cache()
 
     def _network(self, name: str) -> nn.Module:
         if name not in self._open:
-            folder, made = self.folder / name, NETWORKS[name]
-            dtype = self.dtype if name == TRANSFORMER else mx.float32
-            network = made.build(read_config(folder))
-            load_component(
-                network,
-                folder,
-                sanitize=made.sanitize,
-                unused=made.unused,
-                dtype=dtype,
-                prepare=quantized_as_stored(folder),
-            )
+            network = self.read(name, self.dtype if name == TRANSFORMER else mx.float32)
             if name in self._quantization:
                 quantize_networks({name: network}, self._quantization[name])
             self._open[name] = network
             if name == TRANSFORMER:
                 self.adapters.attach(network)
         return self._open[name]
+
+    def read(self, name: str, dtype: mx.Dtype) -> nn.Module:
+        """The network called `name` with the checkpoint's weights, in `dtype`."""
+        folder, made = self.folder / name, NETWORKS[name]
+        network = made.build(read_config(folder))
+        load_component(
+            network,
+            folder,
+            sanitize=made.sanitize,
+            unused=made.unused,
+            dtype=dtype,
+            prepare=quantized_as_stored(folder),
+            on_disk=made.on_disk,
+        )
+        return network
 
 
 def _nbytes(network: nn.Module) -> int:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
 
 from mlx_music.ace_step.erg import ERG_TAU
-from mlx_music.ace_step.text_encoder import PromptTokenizer, TextEncoder
-from mlx_music.ace_step.transformer import Condition, PreparedCondition, Transformer
+from mlx_music.ace_step.operations import RotaryTables
+from mlx_music.ace_step.prompt_tokenizer import PromptTokenizer
+from mlx_music.ace_step.text_encoder import TextEncoder
+from mlx_music.ace_step.transformer import (
+    Condition,
+    PreparedCondition,
+    Timesteps,
+    Transformer,
+)
 from mlx_music.sampling.loop import CONDITIONAL, TEXT_ONLY, UNCONDITIONAL
 
 
@@ -119,25 +127,58 @@ def edit_conditions(
 class ConditionedModel:
     """A transformer and its conditions as the sampling loop calls them (`loop.Predict`).
 
-    Latents are channels last, (B, 16, T, 8). All passes of a step are one batch. Keys and
-    values of the conditions are made at the first step that needs them and kept for the run.
+    Latents are channels last, (B, 16, T, 8). All passes of a step are one batch. `timesteps`
+    are those that the run may ask for. Good for one run, on weights that do not change in it:
+    what does not change between its steps is computed once.
+
+    `mx.compile` gains nothing here: what it could fuse are kernels already, and a GPU is not
+    waiting for the host (see `sampling.pacing`).
     """
 
-    def __init__(self, transformer: Transformer, conditions: dict[str, Condition]) -> None:
+    def __init__(
+        self,
+        transformer: Transformer,
+        conditions: Mapping[str, Condition],
+        timesteps: Sequence[float],
+    ) -> None:
         self._transformer = transformer
-        self._conditions = conditions
-        self._prepared: dict[tuple[str, ...], PreparedCondition] = {}
+        self._conditions = dict(conditions)
+        # Heun asks at a timestep twice.
+        self._places = {each: index for index, each in enumerate(dict.fromkeys(timesteps))}
+        self._timesteps: Timesteps | None = None
+        self._prepared: dict[tuple[tuple[str, ...], int], PreparedCondition] = {}
+        self._ropes: dict[int, RotaryTables] = {}
 
     def __call__(
         self, latents: mx.array, timestep: float, passes: tuple[str, ...]
     ) -> list[mx.array]:
-        batch = latents.shape[0]
-        prepared = self._prepared.get(passes)
-        if prepared is None:
-            stacked = Condition.stack([self._conditions[name] for name in passes])
-            prepared = self._transformer.prepare(stacked).repeat(batch)
-            self._prepared[passes] = prepared
-        x = mx.concatenate([latents] * len(passes)) if len(passes) > 1 else latents
-        timesteps = mx.full((x.shape[0],), timestep)
-        velocity = self._transformer.decode(x, timesteps, prepared).astype(mx.float32)
-        return list(mx.split(velocity, len(passes)))
+        if self._timesteps is None:
+            self._timesteps = self._begin()
+        batch, frames, count = latents.shape[0], latents.shape[2], len(passes)
+        if frames not in self._ropes:
+            self._ropes[frames] = self._transformer.rope(frames)
+        velocity = self._transformer.velocity(
+            mx.concatenate([latents] * count) if count > 1 else latents,
+            self._timesteps.at(self._places[timestep]),
+            self._ropes[frames],
+            self._prepare(passes, batch),
+        )
+        return list(mx.split(velocity.astype(mx.float32), count))
+
+    def _prepare(self, passes: tuple[str, ...], batch: int) -> PreparedCondition:
+        # Steps without guidance have the first condition alone: a part of what guided ones have.
+        names = tuple(self._conditions)
+        if names[: len(passes)] != passes:
+            names = passes
+        if (names, batch) not in self._prepared:
+            stacked = Condition.stack([self._conditions[name] for name in names])
+            self._prepared[names, batch] = self._transformer.prepare(stacked).repeat(batch)
+        return self._prepared[names, batch].first(len(passes) * batch)
+
+    def _begin(self) -> Timesteps:
+        """Read lazily loaded weights, block by block, so that few are in memory twice, and lay
+        them so that a step needs fewer products."""
+        for block in self._transformer.transformer_blocks:
+            mx.eval(block.parameters())
+            block.attn.join()
+        return self._transformer.timesteps(mx.array(list(self._places)))

@@ -11,7 +11,9 @@ from __future__ import annotations
 import mlx.core as mx
 import mlx.nn as nn
 
-from mlx_music.ace_step.tiling import Tile, tiles
+from mlx_music.ace_step.activations import add3, gated, joined, silu
+from mlx_music.ace_step.convolution import Doubling, conv2d, linear, product
+from mlx_music.ace_step.tiling import Pace, Tile, tiles
 
 TIME = 2  # the axis of (batch, height, time, channels) that tiles cut
 
@@ -31,12 +33,18 @@ class RMSNorm(nn.Module):
     def __call__(self, x: mx.array) -> mx.array:
         return mx.fast.rms_norm(x, self.weight, _EPS) + self.bias
 
+    def add_to(self, x: mx.array, y: mx.array) -> mx.array:
+        """x + the norm of y."""
+        return add3(x, mx.fast.rms_norm(y, self.weight, _EPS), self.bias)
+
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=bias)
 
 
 class ResBlock(nn.Module):
+    """Its convolutions may be of a lower precision than what they are added to."""
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = conv3x3(channels, channels)
@@ -44,7 +52,10 @@ class ResBlock(nn.Module):
         self.norm = RMSNorm(channels)
 
     def __call__(self, x: mx.array) -> mx.array:
-        return x + self.norm(self.conv2(nn.silu(self.conv1(x))))
+        dtype = self.conv1.weight.dtype
+        y = conv2d(x.astype(dtype), self.conv1.weight)
+        y = joined(dtype).inner(y, self.conv1.bias)
+        return self.norm.add_to(x, conv2d(y, self.conv2.weight))
 
     @staticmethod
     def spread(spoilt: int) -> int:
@@ -78,12 +89,16 @@ class UpBlock(nn.Module):
         super().__init__()
         self.conv = conv3x3(in_channels, out_channels)
         self.repeats = 4 * out_channels // in_channels
+        self._doubling: Doubling | None = None
 
     def __call__(self, x: mx.array) -> mx.array:
+        if self._doubling is None or self._doubling.source is not self.conv.weight:
+            self._doubling = Doubling.of(self.conv.weight)
+        up = self._doubling(x.astype(self.conv.weight.dtype))
         batch, height, width, _ = x.shape
-        up = self.conv(mx.repeat(mx.repeat(x, 2, axis=1), 2, axis=2))
         depth = mx.repeat(x, self.repeats, axis=-1).reshape(batch, height, width, -1, 2, 2)
-        return up + depth.transpose(0, 1, 4, 2, 5, 3).reshape(up.shape)
+        up = add3(depth.transpose(0, 1, 4, 2, 5, 3), up, self.conv.bias)
+        return up.reshape(batch, 2 * height, 2 * width, -1)
 
     @staticmethod
     def spread(spoilt: int) -> int:
@@ -144,29 +159,33 @@ class LinearAttention(nn.Module):
 
     def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
         parts = list(tiles(x.shape[TIME], tile, self.reach))
-        totals: mx.array | None = None
+        sums: list[mx.array] = []
+        pace = Pace()
         for part in parts:
             queries, keys, values = self._project(x, part)
-            sums = keys.swapaxes(-1, -2) @ values
-            totals = sums if totals is None else totals + sums
+            found = [keys.swapaxes(-1, -2) @ values, keys.sum(axis=-2, keepdims=True)]
+            sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
             if len(parts) > 1:
-                mx.eval(totals)
-        assert totals is not None
-        if len(parts) == 1:
-            return x + self._read(queries, totals, x)
+                pace(*sums)
 
         attended = []
         for part in parts:
-            queries, _, _ = self._project(x, part)
-            attended.append(self._read(queries, totals, x))
-            mx.eval(attended[-1])
-        return x + mx.concatenate(attended, axis=TIME)
+            if len(parts) > 1:
+                queries, _, _ = self._project(x, part)
+            attended.append(self._read(queries, sums, part.wanted(x, TIME)))
+            if len(parts) > 1:
+                pace(attended[-1])
+        return mx.concatenate(attended, axis=TIME)
 
     def _project(self, x: mx.array, part: Tile) -> tuple[mx.array, mx.array, mx.array]:
-        """Of the tile: queries and keys (batch, heads, positions, dim), float32 and not
-        negative, and values with a column of ones, whose sum normalises the weights."""
+        """Of the tile: queries and keys (batch, heads, positions, dim), not negative, and
+        values, all float32."""
         x = part.take(x, TIME)
-        qkv = mx.concatenate([self.to_q(x), self.to_k(x), self.to_v(x)], axis=-1)
+        layers = (self.to_q, self.to_k, self.to_v)
+        if all(isinstance(layer, nn.Linear) for layer in layers):
+            qkv = product(x, mx.concatenate([layer.weight for layer in layers]))
+        else:
+            qkv = mx.concatenate([linear(layer, x) for layer in layers], axis=-1)
         scales = [qkv, *(scale(qkv) for scale in self.to_qkv_multiscale)]
         heads = part.trim(mx.concatenate(scales, axis=-1), TIME).astype(mx.float32)
 
@@ -175,16 +194,15 @@ class LinearAttention(nn.Module):
             x.shape[0], -1, heads.shape[-1] // (3 * self.head_dim), 3, self.head_dim
         )
         queries, keys, values = heads.transpose(3, 0, 2, 1, 4)
-        ones = mx.ones((*values.shape[:-1], 1), dtype=values.dtype)
-        return nn.relu(queries), nn.relu(keys), mx.concatenate([values, ones], axis=-1)
+        return nn.relu(queries), nn.relu(keys), values
 
-    def _read(self, queries: mx.array, totals: mx.array, x: mx.array) -> mx.array:
-        summed = queries @ totals
-        attended = summed[..., :-1] / (summed[..., -1:] + _ATTENTION_EPS)
-        batch, heads, _, dim = attended.shape
-        joined = attended.swapaxes(1, 2).reshape(batch, x.shape[1], -1, heads * dim)
-        normed: mx.array = self.norm_out(self.to_out(joined.astype(x.dtype)))
-        return normed
+    def _read(self, queries: mx.array, sums: list[mx.array], x: mx.array) -> mx.array:
+        """What the queries find, added to `x`, where they are from."""
+        products, weights = sums
+        weight = (queries * weights).sum(axis=-1, keepdims=True) + _ATTENTION_EPS
+        attended = ((queries @ products) / weight).swapaxes(1, 2)
+        joined_heads = attended.reshape(*x.shape[:-1], -1).astype(x.dtype)
+        return self.norm_out.add_to(x, linear(self.to_out, joined_heads))
 
 
 class GLUMBConv(nn.Module):
@@ -199,17 +217,20 @@ class GLUMBConv(nn.Module):
         self.norm = RMSNorm(channels)
 
     def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
-        parts = []
+        parts, pace = [], Pace()
         for part in tiles(x.shape[TIME], tile, halo=1):
             parts.append(part.trim(self._whole(part.take(x, TIME)), TIME))
             if tile is not None:
-                mx.eval(parts[-1])
+                pace(parts[-1])
         return mx.concatenate(parts, axis=TIME)
 
     def _whole(self, x: mx.array) -> mx.array:
-        wide = self.conv_depth(nn.silu(self.conv_inverted(x)))
+        wide = silu(linear(self.conv_inverted, x))
+        wide = mx.conv2d(wide, self.conv_depth.weight, padding=1, groups=wide.shape[-1])
         hidden, gate = mx.split(wide, 2, axis=-1)
-        return x + self.norm(self.conv_point(hidden * nn.silu(gate)))
+        bias, gate_bias = mx.split(self.conv_depth.bias, 2)
+        hidden = gated(hidden, bias, gate, gate_bias)
+        return self.norm.add_to(x, linear(self.conv_point, hidden))
 
 
 class EfficientViTBlock(nn.Module):

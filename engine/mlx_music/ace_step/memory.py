@@ -10,16 +10,25 @@ is heard.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import mlx.core as mx
 
+from mlx_music.ace_step.transformer import TransformerConfig
+
 GIGABYTE = 1_000_000_000
 
-#: What a run needs beside the weights: measured on CUDA for 240 seconds, two passes a step, in
-#: bfloat16 (3.3 GB to sample, 0.9 to decode), rounded up.
-WORKING_BYTES = 3_500_000_000
-_WORKING_ITEMS = 2
+#: A frame that the transformer works on, in feed-forward widths (`hidden_dim`, as numbers of its
+#: dtype): about twice what a block needs, so that the device has work while the host prepares more.
+_WIDTHS_PER_FRAME = 13
+#: However short a song: less is no portion of work.
+_LEAST_WORKING = 200_000_000
+
+#: To decode a piece of sound, and for each latent frame the mel and the waveform of all of it.
+_DECODING = 400_000_000
+_DECODED_PER_FRAME = 16_384
 
 #: Share of the machine's memory that music may take when nobody says.
 DEFAULT_SHARE = 0.7
@@ -41,9 +50,29 @@ def default_limit() -> int:
     return int(machine_memory() * DEFAULT_SHARE)
 
 
-def working_bytes(items: int) -> int:
-    """Bytes that model calls of `items` at once (takes times passes) work in."""
-    return WORKING_BYTES * max(items, _WORKING_ITEMS) // _WORKING_ITEMS
+@dataclass(frozen=True)
+class Workload:
+    """What a run does at once.
+
+    frames: latent frames that the transformer works on; takes: that it makes together; passes: of
+    a guided step (1 to 3); tokens: of a condition.
+    """
+
+    frames: int
+    takes: int = 1
+    passes: int = 1
+    tokens: int = 1
+
+    def sampling_bytes(self, config: TransformerConfig, dtype: mx.Dtype) -> int:
+        """Memory beside the weights to sample in."""
+        per_frame = _WIDTHS_PER_FRAME * config.hidden_dim * dtype.size
+        working = max(_LEAST_WORKING, self.takes * self.passes * self.frames * per_frame)
+        per_token = 2 * config.num_layers * config.inner_dim * dtype.size
+        return working + self.takes * self.passes * self.tokens * per_token
+
+    def decoding_bytes(self) -> int:
+        """Memory beside the weights to decode in."""
+        return _DECODING + self.frames * _DECODED_PER_FRAME
 
 
 @dataclass(frozen=True)
@@ -56,14 +85,13 @@ class Residency:
 
 
 def plan_residency(
-    text_encoder: int, transformer: int, autoencoder: int, limit: int, items: int = _WORKING_ITEMS
+    text_encoder: int, transformer: int, autoencoder: int, limit: int, working: int
 ) -> Residency:
     """The plan that keeps most and still fits `limit` bytes; else the one that needs least.
 
     The first three arguments are the bytes of each network's weights as they are computed with;
-    `items` are those of a batch (takes times passes).
+    `working` are those that a run needs beside them.
     """
-    working = working_bytes(items)
     everything = text_encoder + transformer + autoencoder
     without_text = max(text_encoder, transformer + autoencoder)
     one_at_a_time = max(text_encoder, transformer, autoencoder)
@@ -73,3 +101,48 @@ def plan_residency(
         Residency(True, True, one_at_a_time + working),
     )
     return next((plan for plan in plans if plan.peak_bytes <= limit), plans[-1])
+
+
+@contextmanager
+def bounded(working: int) -> Iterator[None]:
+    """Hold MLX to about `working` bytes beyond the arrays that there are now.
+
+    MLX hands work to the device ahead of time, and everything that waits there keeps its memory.
+    Over its memory limit it waits for work to end before it hands out more, and gives memory that
+    it keeps for reuse back to the system. Nothing fails and nothing is computed differently. A
+    limit of the caller's own that is lower stays. Both limits are the process's: they are put
+    back in the end, and what was kept for reuse is freed.
+    """
+    limit = mx.get_active_memory() + working
+    memory = mx.set_memory_limit(limit)
+    cache = mx.set_cache_limit(working)
+    mx.set_memory_limit(min(limit, memory))
+    mx.set_cache_limit(min(working, cache))
+    try:
+        yield
+    finally:
+        mx.set_memory_limit(memory)
+        mx.set_cache_limit(cache)
+        mx.clear_cache()
+
+
+@contextmanager
+def wired(limit: int) -> Iterator[None]:
+    """On a Mac, keep up to `limit` bytes of MLX's memory from being swapped out or compressed.
+
+    It is held to what Metal recommends, and a higher limit of the caller's own stays. It does
+    something from macOS 15 on, and nothing where there is no Metal.
+    """
+    if not mx.metal.is_available():
+        yield
+        return
+    most = mx.device_info().get("max_recommended_working_set_size")
+    limit = min(limit, most) if isinstance(most, int) else 0
+    before = mx.set_wired_limit(limit)
+    mx.set_wired_limit(max(limit, before))
+    try:
+        yield
+    finally:
+        # What the device still works with is not let go of.
+        mx.synchronize()
+        mx.set_wired_limit(before)

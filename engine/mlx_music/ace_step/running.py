@@ -6,13 +6,14 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import mlx.core as mx
 import numpy as np
 import numpy.typing as npt
 
 from mlx_music.ace_step import tasks
+from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.components import Components
 from mlx_music.ace_step.conditioning import (
     LyricIds,
@@ -22,9 +23,10 @@ from mlx_music.ace_step.conditioning import (
     text_to_music_conditions,
 )
 from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT, frames_of
+from mlx_music.ace_step.memory import Workload
 from mlx_music.ace_step.preview import Preview
+from mlx_music.ace_step.prompt_tokenizer import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.sources import FADE_FRAMES, LoadedSource, keep_original, samples_of
-from mlx_music.ace_step.text_encoder import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.transformer import Condition
 from mlx_music.errors import GenerationError, InvalidRequest
 from mlx_music.progress import Progress
@@ -88,17 +90,23 @@ class Running:
     ) -> Takes:
         """Run all stages. lyrics: token ids of the request's `lyrics` and `source_lyrics`."""
         self._note_what_is_not_used(source)
-        guidance = tasks.guidance_of(self.request)
-        passes = 1 + guidance.enabled + (guidance.enabled and guidance.double)
-        if (note := self.components.plan_run(takes * passes)) is not None:
-            self.notes.append(note)
         if source is not None:
-            self.notes.extend(source.notes)
-            if self.request.task == "extend" and frames_of(self.request.extend_right) > 0:
-                source = source.whole_frames()
-            if self.request.task == "text2music" and self.request.reference_loop:
-                source = source.fitted(self.request.duration)
-            self._check_source(source)
+            source = self._prepared(source)
+        work = self._workload(takes, [len(ids) for ids in lyrics.values()], source)
+        if (note := self.components.plan_run(work)) is not None:
+            self.notes.append(note)
+        with self.components.running():
+            return self._stages(lyrics, source, noise, work, speaker)
+
+    def _stages(
+        self,
+        lyrics: Mapping[str, list[int]],
+        source: LoadedSource | None,
+        noise: Noise,
+        work: Workload,
+        speaker: mx.array,
+    ) -> Takes:
+        check = self.progress.check
         with self.timed("encode"):
             self.progress.start("encode", 1)
             conditions = self._conditions(lyrics["lyrics"], self.request.prompt, speaker)
@@ -110,32 +118,58 @@ class Running:
             mx.eval([c.states for c in (*conditions.values(), *before.values())])
             self.progress.step(1)
         self.components.finished_encoding()
-        preview = None
-        with self.timed("sample"):
-            transformer = self.components.transformer
-            if self.progress.on_picture is not None:
+        work = replace(work, tokens=_tokens(conditions) + _tokens(before))
+        watched, preview = self.progress.on_picture is not None, None
+        with (
+            self.timed("sample"),
+            self.components.sampling(work, check, pictures=watched) as transformer,
+        ):
+            if watched:
                 preview = Preview(self.components.resident_codec, self.progress)
             run = tasks.Run(
                 transformer,
                 conditions,
                 self.request,
                 noise,
-                takes,
+                work.takes,
                 self.progress,
                 self._max_frames,
                 preview,
             )
             latents = self._sample(run, source, before)
-        # What sampling cached is of no use to decoding, which needs the room.
-        del run, conditions, before, transformer
+            # What sampling kept is of no use to decoding, which needs the room.
+            del run, conditions, before, transformer
         self.components.finished_sampling()
-        with self.timed("decode"):
+        with self.timed("decode"), self.components.decoding(work, check) as autoencoder:
             audio = [
-                self._decode(latents[i : i + 1], source, preview if i == 0 else None)
-                for i in range(takes)
+                self._decode(autoencoder, latents[i : i + 1], source, preview if i == 0 else None)
+                for i in range(work.takes)
             ]
-        mx.clear_cache()
         return Takes(latents, audio, tuple(self.notes))
+
+    def _prepared(self, source: LoadedSource) -> LoadedSource:
+        """`source` as the task works on it, checked and with its notes taken."""
+        self.notes.extend(source.notes)
+        if self.request.task == "extend" and frames_of(self.request.extend_right) > 0:
+            source = source.whole_frames()
+        if self.request.task == "text2music" and self.request.reference_loop:
+            source = source.fitted(self.request.duration)
+        self._check_source(source)
+        return source
+
+    def _workload(self, takes: int, lyrics: list[int], source: LoadedSource | None) -> Workload:
+        """What the run does at once at most; lyrics: the lengths of each in tokens."""
+        request, guidance = self.request, tasks.guidance_of(self.request)
+        frames = frames_of(request.duration)
+        if source is not None:
+            added = frames_of(request.extend_left) + frames_of(request.extend_right)
+            frames = min(source.latents.shape[2] + added, self._max_frames)
+        return Workload(
+            frames,
+            takes,
+            1 + guidance.enabled + (guidance.enabled and guidance.double),
+            tokens=sum(1 + MAX_PROMPT_TOKENS + max(length, 1) for length in lyrics),
+        )
 
     def _note_what_is_not_used(self, source: LoadedSource | None) -> None:
         about = self.components.about
@@ -242,13 +276,15 @@ class Running:
         return math.ceil(self.components.about.max_duration * SAMPLE_RATE / SAMPLES_PER_LATENT)
 
     def _decode(
-        self, latents: mx.array, source: LoadedSource | None, preview: Preview | None
+        self,
+        autoencoder: MusicAutoencoder,
+        latents: mx.array,
+        source: LoadedSource | None,
+        preview: Preview | None,
     ) -> FloatArray:
         request = self.request
         watched = {} if preview is None else {"on_mel": preview.decoded}
-        wave = self.components.autoencoder.decode(
-            latents, request.sample_rate, self.progress, **watched
-        )
+        wave = autoencoder.decode(latents, request.sample_rate, self.progress, **watched)
         if not np.isfinite(wave).all():
             raise GenerationError(
                 "the audio is not finite after decoding; try a lower guidance_scale or "
@@ -278,6 +314,11 @@ class Running:
         start, stop = samples_of(window.start, rate), samples_of(window.stop, rate)
         kept = [range(start), range(stop, wave.shape[1])]
         return keep_original(wave, source.audio, 0, kept, fade)
+
+
+def _tokens(conditions: Mapping[str, Condition]) -> int:
+    """Length of conditions, which is the same for all passes; 0 for none."""
+    return max((condition.states.shape[1] for condition in conditions.values()), default=0)
 
 
 def _repainted_frames(request: GenerationRequest, source: LoadedSource) -> range:

@@ -67,10 +67,14 @@ class Run:
         drawn = self.noise(purpose, (self.batch, LATENT_CHANNELS, LATENT_HEIGHT, frames))
         return mx.array(drawn).astype(mx.float32).transpose(0, 2, 3, 1)
 
-    def guided(self, steps: int) -> GuidedVelocity:
-        """The model's velocity under the request's guidance, for a run of `steps` steps."""
-        model = ConditionedModel(self.transformer, dict(self.conditions))
-        return GuidedVelocity(model, guidance_of(self.request), steps, NORM_AXES)
+    def guided(self, schedule: Schedule) -> GuidedVelocity:
+        """The model's velocity under the request's guidance, at the calls of `schedule`."""
+        model = self.model(self.conditions, schedule)
+        return GuidedVelocity(model, guidance_of(self.request), schedule.steps, NORM_AXES)
+
+    def model(self, conditions: Mapping[str, Condition], schedule: Schedule) -> ConditionedModel:
+        """The model under `conditions`, for the calls of `schedule`."""
+        return ConditionedModel(self.transformer, conditions, schedule.timesteps.tolist())
 
     def walk(self, latents: mx.array, schedule: Schedule) -> mx.array:
         """Sample from `latents` down `schedule` with the request's scheduler."""
@@ -79,7 +83,7 @@ class Run:
             request.scheduler, schedule, request.omega_scale, lambda _: self.draw("step", frames)
         )
         self.progress.start("sample", schedule.calls)
-        velocity = self.guided(schedule.steps)
+        velocity = self.guided(schedule)
         return checked(
             sample(latents, schedule, stepper, velocity, self.progress.step, self.on_clean)
         )
@@ -187,7 +191,7 @@ def _redo(run: Run, clean: mx.array, noise: mx.array, mask: mx.array) -> mx.arra
     schedule = run.plain_schedule()
     first_call = int(schedule.steps * (1.0 - run.request.retake_variance))
     run.progress.start("sample", schedule.calls - first_call)
-    velocity = run.guided(schedule.steps)
+    velocity = run.guided(schedule)
     return checked(
         repainting.repaint(
             *(clean, noise, mask, schedule, first_call, velocity),
@@ -214,8 +218,8 @@ def edit(run: Run, source: mx.array, source_conditions: Mapping[str, Condition])
     steps = schedule.steps
     window = range(int(steps * request.edit_n_min), int(steps * request.edit_n_max))
     settings = GuidanceSettings(kind="apg", scale=request.guidance_scale)
-    from_source = ConditionedModel(run.transformer, dict(source_conditions))
-    to_target = ConditionedModel(run.transformer, dict(run.conditions))
+    from_source = run.model(source_conditions, schedule)
+    to_target = run.model(run.conditions, schedule)
     run.progress.start("sample", schedule.calls - window.start)
     latents = flow_edit.edit(
         mx.broadcast_to(source, (run.batch, *source.shape[1:])),

@@ -9,22 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
 from mlx_music.ace_step.erg import ERG_TAU
-from mlx_music.errors import CheckpointError
 from mlx_music.weights.config import config_from_dict
 
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
-#: The prompt is cut here, as the reference does.
-MAX_PROMPT_TOKENS = 256
+#: The embedding. It is most of the weights, and a prompt needs few of its rows.
+TABLE = "shared"
 
 #: The blocks that entropy rectifying guidance weakens.
 ERG_BLOCKS = range(8, 10)
@@ -176,39 +171,3 @@ def sanitize(tensors: dict[str, mx.array]) -> dict[str, mx.array]:
     if tied is not None:
         tensors.setdefault("shared.weight", tied)
     return tensors
-
-
-class PromptTokenizer:
-    """The tokenizer of a checkpoint's `tokenizer.json`: prompt text to ids."""
-
-    def __init__(self, path: Path, pad_token_id: int) -> None:
-        from tokenizers import Tokenizer
-
-        try:
-            self._tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-        except Exception as error:
-            if type(error) is not Exception:
-                raise
-            # The package raises nothing more precise for whatever is wrong with the file.
-            raise CheckpointError(
-                f"{path}: cannot be read as a tokenizer ({error}); download the model again"
-            ) from error
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
-        self._pad_token_id = pad_token_id
-
-    def length(self, prompt: str) -> int:
-        """Tokens of the whole prompt, before it is cut to `MAX_PROMPT_TOKENS`."""
-        return len(self._tokenizer.encode(prompt).ids)
-
-    def __call__(self, prompts: list[str]) -> tuple[mx.array, mx.array]:
-        """Ids and mask, int32 (B, S), padded on the right to the longest prompt."""
-        self._tokenizer.enable_truncation(MAX_PROMPT_TOKENS)
-        try:
-            rows = [encoding.ids for encoding in self._tokenizer.encode_batch(prompts)]
-        finally:
-            self._tokenizer.no_truncation()
-        longest = max(len(row) for row in rows)
-        ids = [row + [self._pad_token_id] * (longest - len(row)) for row in rows]
-        mask = [[1] * len(row) + [0] * (longest - len(row)) for row in rows]
-        return mx.array(ids, dtype=mx.int32), mx.array(mask, dtype=mx.int32)

@@ -24,9 +24,10 @@ class Tile:
     high: int
 
     @classmethod
-    def around(cls, start: int, stop: int, halo: int, length: int) -> Tile:
-        """The tile [start, stop) of an axis of `length` positions, with its halo."""
-        return cls(start, stop, max(0, start - halo), min(length, stop + halo))
+    def window(cls, start: int, stop: int, size: int, length: int) -> Tile:
+        """The tile [start, stop) amid `size` positions of `length`: moved inwards at the ends."""
+        low = max(0, min(start - (size - (stop - start)) // 2, length - size))
+        return cls(start, stop, low, min(length, low + size))
 
     def take(self, x: mx.array, axis: int, scale: int = 1) -> mx.array:
         """What to compute on: the tile and its halo, from the whole `x`.
@@ -35,19 +36,51 @@ class Tile:
         """
         return _slice(x, axis, self.low * scale, self.high * scale)
 
+    def wanted(self, x: mx.array, axis: int) -> mx.array:
+        """The tile without its halo, from the whole `x`."""
+        return _slice(x, axis, self.start, self.stop)
+
     def trim(self, x: mx.array, axis: int, scale: int = 1) -> mx.array:
         """The wanted part of `x`, the result computed from what `take` gave."""
         first = (self.start - self.low) * scale
         return _slice(x, axis, first, first + (self.stop - self.start) * scale)
 
 
-def tiles(length: int, size: int | None, halo: int) -> Iterator[Tile]:
-    """Tiles of `size` positions (the last may be shorter) that cover `length`; None: one tile."""
+def tiles(length: int, size: int | None, halo: int, period: int = 1) -> Iterator[Tile]:
+    """Tiles of about `size` positions that cover `length`; None: one tile.
+
+    All are computed on equally many positions, halo included, and those are a multiple of
+    `period`: a GPU needs kernels for each shape, and plans for each convolution, which cost more
+    than what the last tile computes again. So at the ends of the axis tiles see further than they
+    need. An axis no longer than that is one tile.
+    """
     if size is not None and size < 1:
         raise ValueError(f"tile size {size}: must be at least 1")
-    step = size or max(length, 1)
-    for start in range(0, length, step):
-        yield Tile.around(start, min(start + step, length), halo, length)
+    seen = length if size is None else -(-(size + 2 * halo) // period) * period
+    start = 0
+    while start < length:
+        low = max(0, min(start - halo, length - seen))
+        high = min(length, low + seen)
+        stop = high - halo if high < length else length
+        yield Tile(start, stop, low, high)
+        start = stop
+
+
+class Pace:
+    """Computes step by step, with the device never idle and never far ahead.
+
+    MLX allocates for all that it is asked for at once, ahead of what has run: so each step is
+    waited for, but only when the next one is under way.
+    """
+
+    def __init__(self) -> None:
+        self._running: tuple[mx.array, ...] = ()
+
+    def __call__(self, *arrays: mx.array) -> None:
+        """Start computing these; return when those of the call before are there."""
+        mx.async_eval(*arrays)
+        mx.eval(*self._running)
+        self._running = arrays
 
 
 def _slice(x: mx.array, axis: int, start: int, stop: int) -> mx.array:

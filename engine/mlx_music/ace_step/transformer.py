@@ -18,8 +18,10 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
+from mlx_music.ace_step.accelerated import norm
 from mlx_music.ace_step.lyric_encoder import LyricEncoder, LyricEncoderConfig
-from mlx_music.ace_step.transformer_blocks import NORM_EPS, Block, RotaryTables
+from mlx_music.ace_step.operations import NORM_EPS, RotaryTables
+from mlx_music.ace_step.transformer_blocks import Block, Change
 from mlx_music.weights.config import config_from_dict
 
 #: The blocks that entropy rectifying guidance weakens.
@@ -117,6 +119,58 @@ class PreparedCondition:
             None if self.query_scale is None else repeated(self.query_scale),
         )
 
+    def first(self, items: int) -> PreparedCondition:
+        """The first `items` of the batch, in the same memory."""
+        if items == self.keys[0].shape[0]:
+            return self
+        return PreparedCondition(
+            [k[:items] for k in self.keys],
+            [v[:items] for v in self.values],
+            None if self.bias is None else self.bias[:items],
+            None if self.query_scale is None else self.query_scale[:items],
+        )
+
+
+@dataclass(frozen=True)
+class Modulation:
+    """Shifts, scales and gates of timesteps, float32, with every table and the one of a scale in.
+
+    blocks: (B, blocks, 6, inner_dim); final: (B, 2, inner_dim). B is 1 if all items of a batch
+    have one timestep.
+    """
+
+    blocks: mx.array
+    final: mx.array
+
+
+@dataclass(frozen=True)
+class Timesteps:
+    """What the networks of the timesteps say of each of them, and the tables of the blocks.
+
+    A run knows its timesteps beforehand: one product for all of them reads those weights once.
+    embedded: (timesteps, inner_dim); shared: (timesteps, 6, inner_dim), what all blocks have in
+    common; blocks: (blocks, 6, inner_dim), what each has of its own; final (2, inner_dim). All
+    of them float32.
+    """
+
+    embedded: mx.array
+    shared: mx.array
+    blocks: mx.array
+    final: mx.array
+
+    def at(self, index: int) -> Modulation:
+        """The modulation of the timestep at `index`, for a whole batch."""
+        return self._of(slice(index, index + 1))
+
+    def all(self) -> Modulation:
+        """The modulation of a batch whose items have these timesteps."""
+        return self._of(slice(None))
+
+    def _of(self, which: slice) -> Modulation:
+        return Modulation(
+            self.shared[which, None] + self.blocks, self.embedded[which, None] + self.final
+        )
+
 
 class PatchEmbedding(nn.Module):
     """Latent frames to tokens. A patch is a whole frame, so its convolution is a product."""
@@ -149,11 +203,9 @@ class FinalLayer(nn.Module):
         self.scale_shift_table = mx.zeros((2, config.inner_dim))
         self._patch_height = config.patch_size[0]
 
-    def __call__(self, x: mx.array, embedded_timestep: mx.array) -> mx.array:
-        """(B, T, inner_dim) and (B, inner_dim) to (B, 16, T, 8)."""
-        modulation = self.scale_shift_table + embedded_timestep[:, None]
-        shift, scale = mx.split(modulation, 2, axis=1)
-        x = self.linear(mx.fast.rms_norm(x, None, NORM_EPS) * (1 + scale) + shift)
+    def __call__(self, x: mx.array, modulation: mx.array) -> mx.array:
+        """(B, T, inner_dim) and (B or 1, 2, inner_dim) to (B, 16, T, 8)."""
+        x = self.linear(norm(x, modulation, 0))
         return mx.unflatten(x, -1, (self._patch_height, -1)).swapaxes(1, 2)
 
 
@@ -230,7 +282,7 @@ class Transformer(nn.Module):
         They depend on the condition alone, not on the step. Positions that no item of the batch
         attends to are dropped, after rope: a key keeps the place it had in the sequence.
         """
-        rope = self._rope(condition.states.shape[1])
+        rope = self.rope(condition.states.shape[1])
         valid = np.array(condition.mask) != 0
         kept = mx.array(np.flatnonzero(valid.any(axis=0)))
         keys, values = [], []
@@ -247,43 +299,68 @@ class Transformer(nn.Module):
             bias = masked.astype(self.dtype)[:, None, None, :]
         return PreparedCondition(keys, values, bias, condition.query_scale)
 
+    def timesteps(self, timesteps: mx.array) -> Timesteps:
+        """Everything that depends on timesteps (n,) = sigma * 1000, and on nothing else."""
+        embedded = self.timestep_embedder(timesteps, self.dtype)
+        shared = embedded
+        for layer in self.t_block:
+            shared = layer(shared)
+        # A scale departs from one, so that a table of zeros changes nothing.
+        one = mx.array([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])[:, None]
+        return Timesteps(
+            embedded.astype(mx.float32),
+            mx.unflatten(shared, -1, (6, -1)).astype(mx.float32),
+            mx.stack([block.scale_shift_table for block in self.transformer_blocks]) + one,
+            self.final_layer.scale_shift_table + one[:2],
+        )
+
+    def rope(self, positions: int) -> RotaryTables:
+        """The tables for as many positions."""
+        return RotaryTables.of(positions, self.config.attention_head_dim, self.config.rope_theta)
+
     def decode(
         self, latents: mx.array, timestep: mx.array, condition: PreparedCondition
     ) -> mx.array:
         """Velocity (B, 16, T, 8) of latents (B, 16, T, 8) at timesteps (B,) = sigma * 1000."""
-        embedded = self.timestep_embedder(timestep, self.dtype)
+        rope = self.rope(latents.shape[2])
+        return self.velocity(latents, self.timesteps(timestep).all(), rope, condition)
+
+    def velocity(
+        self,
+        latents: mx.array,
+        modulation: Modulation,
+        rope: RotaryTables,
+        condition: PreparedCondition,
+    ) -> mx.array:
+        """The same for callers that keep what does not change between calls."""
         x = self.proj_in(latents.astype(self.dtype))
-        x = self.run_blocks(x, embedded, condition, len(self.transformer_blocks))
-        return self.final_layer(x, embedded)
+        x = self.run_blocks(x, modulation, rope, condition, len(self.transformer_blocks))
+        return self.final_layer(x, modulation.final)
 
     def run_blocks(
-        self, x: mx.array, embedded_timestep: mx.array, condition: PreparedCondition, count: int
+        self,
+        x: mx.array,
+        modulation: Modulation,
+        rope: RotaryTables,
+        condition: PreparedCondition,
+        count: int,
     ) -> mx.array:
         """Tokens (B, T, inner_dim) after the first `count` blocks."""
-        modulation = mx.unflatten(self._modulate(embedded_timestep), -1, (6, -1))
-        rope = self._rope(x.shape[1])
-        scale = condition.query_scale
-        if scale is not None:
-            scale = scale.astype(x.dtype)[:, None, None]
+        plain = mx.ones(x.shape[0])
+        weakened = plain if condition.query_scale is None else condition.query_scale
+        change: Change | None = None
         for index, block in enumerate(self.transformer_blocks[:count]):
-            x = block(
+            x, change = block(
                 x,
-                modulation,
+                change,
+                modulation.blocks[:, index],
                 condition.keys[index],
                 condition.values[index],
                 condition.bias,
                 rope,
-                scale if index in ERG_BLOCKS else None,
+                weakened if index in ERG_BLOCKS else plain,
             )
-        return x
-
-    def _modulate(self, embedded_timestep: mx.array) -> mx.array:
-        for layer in self.t_block:
-            embedded_timestep = layer(embedded_timestep)
-        return embedded_timestep
-
-    def _rope(self, positions: int) -> RotaryTables:
-        return RotaryTables.of(positions, self.config.attention_head_dim, self.config.rope_theta)
+        return x if change is None else change.added_to(x)
 
 
 def is_unused(name: str) -> bool:
@@ -302,7 +379,8 @@ def sanitize(tensors: dict[str, mx.array]) -> dict[str, mx.array]:
         if name.endswith(("inverted_conv.conv.weight", "point_conv.conv.weight")):
             tensor = tensor.squeeze(-1) if tensor.ndim == 3 else tensor
         elif name.endswith("depth_conv.conv.weight") and tensor.ndim == 3:
-            tensor = tensor.swapaxes(1, 2)
+            # One axis has a length of 1: a reshape swaps it, and the kernels need no copy.
+            tensor = tensor.reshape(tensor.shape[0], tensor.shape[2], tensor.shape[1])
         elif name.startswith("proj_in.early_conv_layers.") and tensor.ndim == 4:
             tensor = mx.flatten(tensor.transpose(0, 2, 3, 1), 1)
         converted[name] = tensor

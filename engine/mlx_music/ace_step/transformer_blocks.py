@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import mlx.core as mx
 import mlx.nn as nn
 
-NORM_EPS = 1e-6
-LINEAR_ATTENTION_EPS = 1e-15
+from mlx_music.ace_step.accelerated import (
+    conv_and_gate,
+    gate,
+    merge_heads,
+    norm,
+    split_heads,
+    sum_and_norm,
+    turn,
+)
+from mlx_music.ace_step.operations import RotaryTables
+
+#: Rows of a block's modulation: shift and scale of what a layer is given, and its gate.
+ATTENTION, ATTENTION_GATE, FEED_FORWARD, FEED_FORWARD_GATE = 0, 2, 3, 5
 
 
-@dataclass(frozen=True)
-class RotaryTables:
-    """Cosines and sines, float32 (positions, head_dim)."""
+class Change(NamedTuple):
+    """What the feed-forward layer of a block adds, before the gate of its modulation."""
 
-    cos: mx.array
-    sin: mx.array
+    value: mx.array
+    modulation: mx.array
 
-    @classmethod
-    def of(cls, positions: int, head_dim: int, theta: float) -> RotaryTables:
-        rates = 1.0 / theta ** (mx.arange(0, head_dim, 2, dtype=mx.float32) / head_dim)
-        angles = mx.arange(positions, dtype=mx.float32)[:, None] * rates
-        angles = mx.concatenate([angles, angles], axis=-1)
-        return cls(mx.cos(angles), mx.sin(angles))
+    @property
+    def gating(self) -> tuple[mx.array, int]:
+        return self.modulation, FEED_FORWARD_GATE
 
-    def __call__(self, x: mx.array) -> mx.array:
-        """Apply to (batch, heads, positions, head_dim).
-
-        The weights were trained with tables laid out for halves but applied to neighbouring
-        pairs, so the two members of a pair turn at different rates. This is no rotation, and
-        no library's rope does it.
-        """
-        pairs = mx.unflatten(x.astype(mx.float32), -1, (-1, 2))
-        turned = mx.flatten(mx.stack([-pairs[..., 1], pairs[..., 0]], axis=-1), -2)
-        return (x.astype(mx.float32) * self.cos + turned * self.sin).astype(x.dtype)
+    def added_to(self, x: mx.array) -> mx.array:
+        return gate(x, self.value, *self.gating)
 
 
 class Attention(nn.Module):
@@ -49,33 +48,79 @@ class Attention(nn.Module):
         self.to_v = nn.Linear(dim, dim)
         self.to_out = [nn.Linear(dim, dim)]
 
-    def queries(self, x: mx.array, rope: RotaryTables, query_scale: mx.array | None) -> mx.array:
-        q = self.to_q(x)
-        if query_scale is not None:
-            q = q * query_scale
-        return rope(_split_heads(q, self.heads))
 
-    def keys_and_values(self, x: mx.array, rope: RotaryTables) -> tuple[mx.array, mx.array]:
-        keys = rope(_split_heads(self.to_k(x), self.heads))
-        return keys, _split_heads(self.to_v(x), self.heads)
+class _Joined(NamedTuple):
+    """One weight and bias for all three projections, and the rows of the weight that each has."""
+
+    weight: mx.array
+    bias: mx.array
+    parts: list[mx.array]
 
 
 class SelfAttention(Attention):
-    """ReLU linear attention (Katharopoulos et al., 2020, arXiv 2006.16236)."""
+    """ReLU linear attention (Katharopoulos et al., 2020, arXiv 2006.16236).
 
-    def __call__(self, x: mx.array, rope: RotaryTables, query_scale: mx.array | None) -> mx.array:
-        keys, values = self.keys_and_values(x, rope)
+    A factor on the queries would be one on the weights as well, and so change nothing: entropy
+    rectifying guidance does not reach these.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__(dim, heads)
+        # Private to MLX's modules: no parameters.
+        self._joined: _Joined | None = None
+
+    def join(self) -> None:
+        """Let plain projections share one matrix, so that one product is made with it.
+
+        Each keeps its weight under its name: a view of its rows, so that all stays as it was to
+        whoever reads, adapts or replaces it. Costs no memory but while it is done.
+        """
+        layers = (self.to_q, self.to_k, self.to_v)
+        if self._projects_at_once() or any(type(layer) is not nn.Linear for layer in layers):
+            return
+        weight = mx.concatenate([layer.weight for layer in layers])
+        bias = mx.concatenate([layer.bias for layer in layers])
+        mx.eval(weight, bias)
+        parts = list(mx.split(weight, len(layers)))
+        mx.eval(parts)
+        for layer, part in zip(layers, parts, strict=True):
+            layer.weight = part
+        self._joined = _Joined(weight, bias, parts)
+
+    def _projects_at_once(self) -> bool:
+        """Whether the projections still are those that were joined; if not, forget it."""
+        if self._joined is None:
+            return False
+        layers = (self.to_q, self.to_k, self.to_v)
+        if any(
+            type(layer) is not nn.Linear or layer.weight is not part
+            for layer, part in zip(layers, self._joined.parts, strict=True)
+        ):
+            self._joined = None
+            return False
+        return True
+
+    def _projected(self, x: mx.array) -> mx.array:
+        """Queries, keys and values side by side, (B, T, 3 * dim)."""
+        if self._projects_at_once():
+            assert self._joined is not None
+            return mx.addmm(self._joined.bias, x, self._joined.weight.T)
+        return mx.concatenate([self.to_q(x), self.to_k(x), self.to_v(x)], axis=-1)
+
+    def __call__(self, x: mx.array, rope: RotaryTables) -> mx.array:
         # float32, as in the reference: these are sums over every frame of the song.
-        q = mx.maximum(self.queries(x, rope, query_scale), 0).astype(mx.float32)
-        k = mx.maximum(keys, 0).astype(mx.float32)
-        summed = q @ (k.swapaxes(-1, -2) @ values.astype(mx.float32))
-        weight = q @ k.sum(axis=2)[..., None]
-        out = (summed / (weight + LINEAR_ATTENTION_EPS)).astype(x.dtype)
-        return self.to_out[0](_merge_heads(out))
+        q, k, v = split_heads(self._projected(x), rope)
+        summed = q @ (k.swapaxes(-1, -2) @ v)
+        return self.to_out[0](merge_heads(summed, q, k.sum(axis=2), x.dtype))
 
 
 class CrossAttention(Attention):
     """Softmax attention to the condition, whose keys and values are made beforehand."""
+
+    def keys_and_values(self, states: mx.array, rope: RotaryTables) -> tuple[mx.array, mx.array]:
+        """Of condition states (B, S, dim): two of (B, heads, S, head_dim)."""
+        keys = turn(self.to_k(states), rope, mx.ones(states.shape[0]))
+        return self._split(keys), self._split(self.to_v(states))
 
     def __call__(
         self,
@@ -84,12 +129,17 @@ class CrossAttention(Attention):
         values: mx.array,
         bias: mx.array | None,
         rope: RotaryTables,
-        query_scale: mx.array | None,
+        query_scale: mx.array,
     ) -> mx.array:
-        q = self.queries(x, rope, query_scale)
+        # Only a view has the heads before the frames: the attention's output then lies like its
+        # queries, and merging its heads moves nothing.
+        q = self._split(turn(self.to_q(x), rope, query_scale))
         scale = 1.0 / math.sqrt(q.shape[-1])
         out = mx.fast.scaled_dot_product_attention(q, keys, values, scale=scale, mask=bias)
-        return self.to_out[0](_merge_heads(out))
+        return self.to_out[0](mx.flatten(out.transpose(0, 2, 1, 3), -2))
+
+    def _split(self, x: mx.array) -> mx.array:
+        return mx.unflatten(x, -1, (self.heads, -1)).transpose(0, 2, 1, 3)
 
 
 class PointwiseConv(nn.Module):
@@ -104,14 +154,11 @@ class PointwiseConv(nn.Module):
 
 
 class DepthwiseConv(nn.Module):
-    """Each channel convolved in time with its own kernel of 3."""
+    """The parameters of a convolution of each channel in time with its own kernel of 3."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv1d(channels, channels, 3, padding=1, groups=channels)
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return self.conv(x)
 
 
 class FeedForward(nn.Module):
@@ -124,11 +171,13 @@ class FeedForward(nn.Module):
         self.point_conv = PointwiseConv(hidden, dim, bias=False)
 
     def __call__(self, x: mx.array) -> mx.array:
-        x, gate = mx.split(self.depth_conv(nn.silu(self.inverted_conv(x))), 2, axis=-1)
-        return self.point_conv(x * nn.silu(gate))
+        conv = self.depth_conv.conv
+        return self.point_conv(conv_and_gate(self.inverted_conv(x), conv.weight, conv.bias))
 
 
 class Block(nn.Module):
+    """Self-attention, cross-attention and feed-forward, the first and last of them modulated."""
+
     def __init__(self, dim: int, heads: int, hidden: int) -> None:
         super().__init__()
         self.attn = SelfAttention(dim, heads)
@@ -139,28 +188,23 @@ class Block(nn.Module):
     def __call__(
         self,
         x: mx.array,
+        change: Change | None,
         modulation: mx.array,
         keys: mx.array,
         values: mx.array,
         bias: mx.array | None,
         rope: RotaryTables,
-        query_scale: mx.array | None,
-    ) -> mx.array:
-        """x (B, T, dim); modulation (B, 6, dim) is the timestep's, shared by all blocks."""
-        shift_attn, scale_attn, gate_attn, shift_ff, scale_ff, gate_ff = mx.split(
-            self.scale_shift_table + modulation, 6, axis=1
-        )
-        y = mx.fast.rms_norm(x, None, NORM_EPS) * (1 + scale_attn) + shift_attn
-        x = x + gate_attn * self.attn(y, rope, query_scale)
-        x = x + self.cross_attn(x, keys, values, bias, rope, query_scale)
-        y = mx.fast.rms_norm(x, None, NORM_EPS) * (1 + scale_ff) + shift_ff
-        return x + gate_ff * self.ff(y)
+        query_scale: mx.array,
+    ) -> tuple[mx.array, Change]:
+        """x (B, T, dim) and what is still to be added to it, to the same behind this block.
 
-
-def _split_heads(x: mx.array, heads: int) -> mx.array:
-    """(B, S, heads * head_dim) to (B, heads, S, head_dim)."""
-    return mx.unflatten(x, -1, (heads, -1)).transpose(0, 2, 1, 3)
-
-
-def _merge_heads(x: mx.array) -> mx.array:
-    return mx.flatten(x.transpose(0, 2, 1, 3), -2)
+        modulation: float32 (B or 1, 6, dim), see `Timesteps`; query_scale: (B,).
+        """
+        if change is None:
+            y = norm(x, modulation, ATTENTION)
+        else:
+            x, y = sum_and_norm(x, change.value, change.gating, modulation, ATTENTION)
+        x = gate(x, self.attn(y, rope), modulation, ATTENTION_GATE)
+        attended = self.cross_attn(x, keys, values, bias, rope, query_scale)
+        x, y = sum_and_norm(x, attended, None, modulation, FEED_FORWARD)
+        return x, Change(self.ff(y), modulation)

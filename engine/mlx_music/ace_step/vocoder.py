@@ -16,15 +16,21 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 
-from mlx_music.ace_step.tiling import Tile, tiles
+from mlx_music.ace_step.activations import gelu, on_cpu
+from mlx_music.ace_step.convolution import linear
+from mlx_music.ace_step.tiling import Pace, Tile, tiles
+from mlx_music.ace_step.vocoder_head import Head
 from mlx_music.audio.mel import MelConfig, hann_window, log_mel, mel_filterbank
 from mlx_music.errors import CheckpointError
 from mlx_music.weights.config import config_from_dict
 
-#: Default chunk in mel frames: 6 s. At the published size each activation of the head then takes
-#: 19 MB for stereo in float32, its widest kernels 13 times that where MLX unfolds the input of a
-#: convolution (on CPUs, and for 8 channels on Metal), and the overlap costs 13 % more work.
-CHUNK_FRAMES = 512
+#: Default chunk in mel frames: 7 s. At the published size each activation of the head then takes
+#: 24 MB for stereo in float32, and the overlap costs 12 % more work.
+CHUNK_FRAMES = 640
+
+#: What float16 may change in a waveform, relative to its RMS (-55 dB). Of the built-in model's it
+#: changes -67 dB, where the TF32 products that CUDA takes for float32 change -77.
+_HALF_PRECISION_ERROR = 10 ** (-55 / 20)
 
 _TIME = 1  # the axis of (batch, time, channels)
 _NORM_EPS = 1e-6
@@ -107,41 +113,6 @@ def _all_odd(sizes: tuple[int, ...]) -> bool:
     return all(size % 2 == 1 for size in sizes)
 
 
-def dilated_conv1d(x: mx.array, weight: mx.array, dilation: int) -> mx.array:
-    """Stride 1, zero-padded to the length of `x` (batch, time, in); `weight` (out, odd k, in).
-
-    A dilated convolution is an ordinary one over each of `dilation` interleaved phases. Asked
-    for directly, MLX is 30 to 80 times slower for it, on the CPU and on CUDA (k >= 7).
-    """
-    padding = weight.shape[1] // 2
-    if dilation == 1:
-        return mx.conv1d(x, weight, padding=padding)
-    batch, length, channels = x.shape
-    x = mx.pad(x, [(0, 0), (0, -length % dilation), (0, 0)])
-    phases = x.reshape(batch, -1, dilation, channels).swapaxes(1, 2)
-    y = mx.conv1d(phases.reshape(batch * dilation, -1, channels), weight, padding=padding)
-    y = y.reshape(batch, dilation, -1, y.shape[-1]).swapaxes(1, 2)
-    return y.reshape(batch, -1, y.shape[-1])[:, :length]
-
-
-def transposed_conv1d(x: mx.array, weight: mx.array, stride: int) -> mx.array:
-    """Transposed convolution that makes `stride` outputs of each input, without a bias.
-
-    `x` (batch, time, in), `weight` (out, k, in), k >= stride, padding (k - stride) / 2. It is
-    done as an ordinary convolution with `stride` times the outputs: every input position meets
-    the same ceil(k / stride) taps of each output phase. (`mx.conv_transpose1d` is slow on CPUs.)
-    """
-    out_channels, kernel, in_channels = weight.shape
-    taps = -(-kernel // stride)
-    weight = mx.pad(weight, [(0, 0), (0, taps * stride - kernel), (0, 0)])
-    weight = weight.reshape(out_channels, taps, stride, in_channels)[:, ::-1]  # oldest input first
-    weight = weight.transpose(2, 0, 1, 3).reshape(stride * out_channels, taps, in_channels)
-
-    y = mx.conv1d(x, weight, padding=taps - 1).reshape(x.shape[0], -1, out_channels)
-    cropped = (kernel - stride) // 2
-    return y[:, cropped : cropped + x.shape[1] * stride]
-
-
 class ConvNeXtBlock(nn.Module):
     def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
@@ -152,8 +123,8 @@ class ConvNeXtBlock(nn.Module):
         self.gamma = mx.full((channels,), 1e-6)
 
     def __call__(self, x: mx.array) -> mx.array:
-        y = self.pwconv1(self.norm(self.dwconv(x)))
-        return x + self.gamma * self.pwconv2(nn.gelu(y))
+        y = linear(self.pwconv1, self.norm(self.dwconv(x)))
+        return x + self.gamma * linear(self.pwconv2, gelu(y))
 
 
 class Backbone(nn.Module):
@@ -187,97 +158,6 @@ class Backbone(nn.Module):
         return self.norm(x)
 
 
-class SameConv1d(nn.Module):
-    """A convolution that keeps the length, zero-padded."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, dilation: int = 1) -> None:
-        super().__init__()
-        scale = math.sqrt(1 / (in_channels * kernel))
-        self.weight = mx.random.uniform(-scale, scale, (out_channels, kernel, in_channels))
-        self.bias = mx.zeros((out_channels,))
-        self.dilation = dilation
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return dilated_conv1d(x, self.weight, self.dilation) + self.bias
-
-
-class Upsample(nn.Module):
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, rate: int) -> None:
-        super().__init__()
-        scale = math.sqrt(1 / (in_channels * kernel))
-        self.weight = mx.random.uniform(-scale, scale, (out_channels, kernel, in_channels))
-        self.bias = mx.zeros((out_channels,))
-        self.rate = rate
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return transposed_conv1d(x, self.weight, self.rate) + self.bias
-
-
-class ResBlock(nn.Module):
-    """Pairs of a dilated and a plain convolution, each pair around a residual."""
-
-    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
-        super().__init__()
-        self.convs1 = [SameConv1d(channels, channels, kernel, dilation) for dilation in dilations]
-        self.convs2 = [SameConv1d(channels, channels, kernel) for _ in dilations]
-
-    def __call__(self, x: mx.array, stepwise: bool = False) -> mx.array:
-        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
-            x = x + plain(nn.silu(dilated(nn.silu(x))))
-            if stepwise:
-                mx.eval(x)
-        return x
-
-
-class Head(nn.Module):
-    """HiFi-GAN: (batch, frames, num_mels) to a waveform (batch, frames * hop_length), float32."""
-
-    def __init__(self, config: VocoderConfig) -> None:
-        super().__init__()
-        widest = config.upsample_initial_channel
-        residuals = list(
-            zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True)
-        )
-        ups = list(zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True))
-        widths = [widest // 2**level for level in range(len(ups) + 1)]
-        self.conv_pre = SameConv1d(config.num_mels, widest, config.pre_conv_kernel_size)
-        self.ups = [
-            Upsample(wide, narrow, kernel, rate)
-            for (wide, narrow), (rate, kernel) in zip(pairwise(widths), ups, strict=True)
-        ]
-        # One flat list, level after level, as the checkpoint numbers them.
-        self.resblocks = [ResBlock(width, *each) for width in widths[1:] for each in residuals]
-        self.conv_post = SameConv1d(widths[-1], 1, config.post_conv_kernel_size)
-        self._per_level = len(residuals)
-        self.reach = _head_reach(config)
-
-    def __call__(self, features: mx.array, stepwise: bool = False) -> mx.array:
-        """`stepwise` computes piece by piece, because MLX allocates ahead of what it has run."""
-        x = self.conv_pre(features)
-        for level, up in enumerate(self.ups):
-            x = up(nn.silu(x))
-            total = mx.zeros_like(x)
-            for branch in range(level * self._per_level, (level + 1) * self._per_level):
-                total = total + self.resblocks[branch](x, stepwise)
-            x = total / self._per_level
-        x = self.conv_post(nn.silu(x))
-        return mx.tanh(x.astype(mx.float32)).squeeze(-1)
-
-
-def _head_reach(config: VocoderConfig) -> int:
-    """Frames of the features that one sample of the waveform sees on each side."""
-    widest_block = max(
-        kernel // 2 * (sum(dilations) + len(dilations))
-        for kernel, dilations in zip(
-            config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True
-        )
-    )
-    spoilt = config.pre_conv_kernel_size // 2
-    for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
-        spoilt = spoilt * rate + (kernel - rate) // 2 + widest_block
-    return -(-(spoilt + config.post_conv_kernel_size // 2) // config.hop_length)
-
-
 class MelTransform(nn.Module):
     """The mel spectrogram the vocoder was trained with; its tables come from the checkpoint.
 
@@ -304,10 +184,29 @@ class Vocoder(nn.Module):
         self.backbone = Backbone(config)
         self.head = Head(config)
         self.mel_transform = MelTransform(config.mel)
+        self._half_precision_was_tried = False
 
     @property
     def dtype(self) -> mx.Dtype:
-        return self.head.conv_pre.weight.dtype
+        """What the backbone works in; the head has its own, `head.set_dtype`."""
+        return self.backbone.norm.weight.dtype
+
+    def try_half_precision(self, features: mx.array) -> bool:
+        """Let the head's convolutions work in float16 for good, their sums in float32, if that
+        changes nothing that is heard in what it makes of `features`; whether it does.
+
+        That is for GPUs, where it takes half the time and memory. Weights that were never tried
+        in it may need more range than it has, so the first music that they make decides.
+        """
+        self._half_precision_was_tried = True
+        exact, weights = self.head(features), self.head.parameters()
+        mx.eval(exact)
+        self.head.set_dtype(mx.float16)
+        error = mx.linalg.norm(self.head(features) - exact)
+        if bool((error <= _HALF_PRECISION_ERROR * mx.linalg.norm(exact)).item()):
+            return True
+        self.head.update(weights)
+        return False
 
     def decode(self, mel: mx.array) -> mx.array:
         """Waveforms (batch, frames * hop_length), float32, of log-mels (batch, frames, n_mels)."""
@@ -317,17 +216,28 @@ class Vocoder(nn.Module):
         """`decode` in chunks: equal within float error, but its memory does not grow."""
         return mx.concatenate(list(self.decode_chunks(mel, chunk_frames)), axis=_TIME)
 
-    def decode_chunks(self, mel: mx.array, chunk_frames: int = CHUNK_FRAMES) -> Iterator[mx.array]:
-        """Consecutive pieces of `decode`, chunk_frames * hop_length samples each (the last fewer).
+    def chunks(self, frames: int, chunk_frames: int = CHUNK_FRAMES) -> list[Tile]:
+        """How `decode_chunks` cuts a song of so many frames."""
+        return list(tiles(frames, chunk_frames, self.head.reach, self.head.period))
 
-        Each is computed when it is asked for, from as many frames more on each side as it sees.
+    def decode_chunks(self, mel: mx.array, chunk_frames: int = CHUNK_FRAMES) -> Iterator[mx.array]:
+        """Consecutive pieces of `decode`, each started when it is asked for.
+
+        They are about `chunk_frames` * hop_length samples each, computed from as many frames more
+        on each side as they see. A piece may still be under way when it is given.
         """
         frames, hop = mel.shape[_TIME], self.config.hop_length
-        for chunk in tiles(frames, chunk_frames, self.head.reach):
-            seen = Tile.around(chunk.low, chunk.high, self.backbone.reach, frames)
-            features = self.backbone(seen.take(mel, _TIME).astype(self.dtype))
-            audio = chunk.trim(self.head(seen.trim(features, _TIME), stepwise=True), _TIME, hop)
-            mx.eval(audio)
+        head, pace = None, Pace()
+        for chunk in self.chunks(frames, chunk_frames):
+            size = chunk.high - chunk.low
+            seen = Tile.window(chunk.low, chunk.high, size + 2 * self.backbone.reach, frames)
+            features = seen.trim(self.backbone(seen.take(mel, _TIME).astype(self.dtype)), _TIME)
+            if head is None:
+                if not (on_cpu() or self._half_precision_was_tried):
+                    self.try_half_precision(features)
+                head = self.head.ready()
+            audio = chunk.trim(head(features, pace), _TIME, hop)
+            mx.async_eval(audio)
             yield audio
 
 

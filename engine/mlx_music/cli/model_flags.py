@@ -38,7 +38,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--memory-limit",
-        type=_gigabytes,
+        type=gigabytes,
         metavar="GB",
         help="memory that a run may take; a small one costs time, and changes nothing that is"
         " heard (default 70 %% of what the GPU may use)",
@@ -119,7 +119,8 @@ def open_model(args: argparse.Namespace, model: str, progress: Progress) -> ACES
     )
 
 
-def _gigabytes(text: str) -> float:
+def gigabytes(text: str) -> float:
+    """The argument of a flag that is an amount of memory in GB."""
     try:
         size = float(text)
     except ValueError:

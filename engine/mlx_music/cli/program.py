@@ -40,6 +40,7 @@ COMMANDS = (
     "verify",
     "models",
     "quantize",
+    "bench",
     "app",
 )
 

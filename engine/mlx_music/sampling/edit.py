@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import mlx.core as mx
 
+from mlx_music.sampling.pacing import Pacing
 from mlx_music.sampling.schedules import Schedule
 
 Velocity = Callable[[int, mx.array, float], mx.array]
@@ -41,6 +42,7 @@ def edit(
     """
     sigmas = schedule.sigmas.tolist()
     timesteps = schedule.timesteps.tolist()
+    pacing = Pacing(on_step, on_clean)
     edited = source
     for call in window:
         sigma, timestep = sigmas[call], timesteps[call]
@@ -53,11 +55,9 @@ def edit(
             difference = difference + (to_target - from_source) / averages
             mx.eval(difference)  # or the passes of all draws would be held at once
         before, edited = edited, edited + (sigmas[call + 1] - sigma) * difference
-        mx.eval(edited)
-        if on_clean is not None:
-            on_clean(before - sigma * difference)
-        on_step(call + 1 - window.start)
+        pacing.made(call + 1 - window.start, edited, before - sigma * difference)
     if window.stop >= schedule.calls:
+        pacing.settle()
         return edited
 
     sigma = sigmas[window.stop]
@@ -70,8 +70,6 @@ def edit(
             latents = (1.0 - sigma_next) * (latents - sigma * velocity) + sigma_next * draw()
         else:
             latents = latents + (sigma_next - sigma) * velocity
-        mx.eval(latents)
-        if on_clean is not None:
-            on_clean(before - sigma * velocity)
-        on_step(call + 1 - window.start)
+        pacing.made(call + 1 - window.start, latents, before - sigma * velocity)
+    pacing.settle()
     return latents

@@ -19,6 +19,7 @@ from mlx_music.sampling.guidance import (
     cfg_star,
     double_condition,
 )
+from mlx_music.sampling.pacing import Pacing
 from mlx_music.sampling.schedules import Schedule
 from mlx_music.sampling.steppers import Stepper
 
@@ -87,11 +88,11 @@ def sample(
     velocity at the point that it was asked at, whatever the stepper; at the end, the result.
     """
     sigmas = schedule.sigmas.tolist()
+    pacing = Pacing(on_step, on_clean)
     for call, timestep in enumerate(schedule.timesteps.tolist()):
         before, slope = latents, velocity(call, latents, timestep)
         latents = stepper.step(call, before, slope)
-        mx.eval(latents)
-        if on_clean is not None:
-            on_clean(latents if sigmas[call + 1] == 0.0 else before - sigmas[call] * slope)
-        on_step(call + 1)
+        clean = latents if sigmas[call + 1] == 0.0 else before - sigmas[call] * slope
+        pacing.made(call + 1, latents, clean)
+    pacing.settle()
     return latents

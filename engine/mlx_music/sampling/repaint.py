@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import mlx.core as mx
 
+from mlx_music.sampling.pacing import Pacing
 from mlx_music.sampling.schedules import Schedule
 
 
@@ -32,15 +33,15 @@ def repaint(
         return clean
     sigmas = schedule.sigmas.tolist()
     timesteps = schedule.timesteps.tolist()
+    pacing = Pacing(on_step, on_clean)
     latents = _mix(clean, noise, sigmas[first_call])
     for call in range(first_call, schedule.calls):
         before, slope = latents, velocity(call, latents, timesteps[call])
         latents = before + (sigmas[call + 1] - sigmas[call]) * slope
         latents = mx.where(mask, latents, _mix(clean, noise, sigmas[call + 1]))
-        mx.eval(latents)
-        if on_clean is not None:
-            on_clean(mx.where(mask, before - sigmas[call] * slope, clean))
-        on_step(call + 1 - first_call)
+        estimate = mx.where(mask, before - sigmas[call] * slope, clean)
+        pacing.made(call + 1 - first_call, latents, estimate)
+    pacing.settle()
     return mx.where(mask, latents, clean)
 
 

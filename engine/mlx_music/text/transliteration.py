@@ -6,10 +6,10 @@ Each library is imported when the first line needs it: pypinyin alone takes a fi
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import Any
 
 from mlx_music.errors import LyricsError
+from mlx_music.text.dictionary import dictionary_folder
 
 
 class UnreadableLine(ValueError):
@@ -55,8 +55,6 @@ def romaji(text: str) -> str:
 
 @functools.cache
 def _katsu() -> Any:
-    import unidic_lite
-
     try:
         from cutlet import Cutlet
     except ImportError as error:
@@ -67,5 +65,5 @@ def _katsu() -> Any:
 
     # Named, because fugashi would prefer a full UniDic where one is installed, and that one reads
     # words differently.
-    dictionary = Path(unidic_lite.DICDIR)
+    dictionary = dictionary_folder()
     return Cutlet(mecab_args=f'-r "{dictionary / "mecabrc"}" -d "{dictionary}"')

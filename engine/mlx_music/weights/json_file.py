@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,14 @@ def unreadable(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(f"{path}: cannot be read ({error.strerror or error})")
 
 
-def read_json_object(path: Path) -> dict[str, Any]:
-    """The object in a JSON file. A missing file, bad JSON or another value is a CheckpointError."""
+def read_json_object(path: Path, parse_float: Callable[[str], Any] | None = None) -> dict[str, Any]:
+    """The object in a JSON file; `parse_float` is that of `json.loads`.
+
+    A missing file, bad JSON or another value is a CheckpointError.
+    """
     raw = read_bytes(path)
     try:
-        value = json.loads(raw.decode("utf-8"))
+        value = json.loads(raw.decode("utf-8"), parse_float=parse_float)
     except json.JSONDecodeError as error:
         raise CheckpointError(
             f"{path}, line {error.lineno}: not valid JSON ({error.msg}); {REPAIR}"

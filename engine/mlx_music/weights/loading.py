@@ -8,7 +8,7 @@ open until then.) So whatever `unused` names costs neither time nor memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from mlx_music.weights.component_files import ComponentFiles
 from mlx_music.weights.json_file import read_json_object
 from mlx_music.weights.misfit import Sanitize, Tensors, check_fit, sanitized
 from mlx_music.weights.safetensors_file import TensorInfo
+from mlx_music.weights.table_on_disk import leave_on_disk
 
 #: The dtypes that `mx.load` turns into arrays of the same meaning (8-bit floats become bytes).
 LOADABLE_DTYPES = frozenset(
@@ -39,7 +40,8 @@ class LoadReport:
 
     `source` is the weight file, or the index of its shards; `tensors` and `file_bytes` count what
     the module uses of the published tensors, `skipped_*` what was left unread; `parameters` and
-    `nbytes` are the number of values and the bytes of the module's arrays after the cast.
+    `nbytes` are the number of values and the bytes of the module's arrays after the cast, without
+    tables that stay on disk.
     """
 
     source: Path
@@ -72,6 +74,7 @@ def load_component(
     unused: Callable[[str], bool] = use_every_tensor,
     dtype: mx.Dtype | None = None,
     prepare: Callable[[nn.Module, Mapping[str, Any]], None] | None = None,
+    on_disk: Sequence[str] = (),
     evaluate: bool = False,
 ) -> LoadReport:
     """Put the published tensors in `folder` into `module`, strictly.
@@ -82,6 +85,8 @@ def load_component(
     tensors are cast to `dtype` (None keeps the file's), integers are left alone.
     `prepare(module, config)` may change the module, given the folder's `config.json`, before the
     names are compared: there a checkpoint that is stored quantized quantizes its layers.
+    `on_disk` are paths of embeddings that become an `EmbeddingOnDisk`: their tables are checked
+    like every tensor, but stay in the file.
 
     Nothing is read until the parameters are evaluated; `evaluate=True` does so here, piece by
     piece. MLX arrays belong to the thread that makes them: load where the module is used.
@@ -97,6 +102,8 @@ def load_component(
     weights = sanitized(sanitize, published, files.source)
     expected: Tensors = dict(tree_flatten(module.parameters()))
     check_fit(expected, weights, sanitize, published, files.source)
+    for path in on_disk:
+        leave_on_disk(module, path, weights, published, used, dtype)
     if dtype is not None:
         weights = {name: _cast(array, dtype) for name, array in weights.items()}
     module.load_weights(list(weights.items()), strict=False)
@@ -117,11 +124,14 @@ def load_component(
     return report
 
 
-def evaluate_parameters(module: nn.Module, source: Path) -> None:
+def evaluate_parameters(
+    module: nn.Module, source: Path, check: Callable[[], None] = lambda: None
+) -> None:
     """Read the parameters of a lazily loaded module now, in pieces of a bounded size.
 
-    `source` is named in the CheckpointError that a failing read raises (a disk that goes away;
-    MLX reports it from 0.32.4 on).
+    `check` is called before each piece and may raise; what was read stays read. `source` is named
+    in the CheckpointError that a failing read raises (a disk that goes away; MLX reports it from
+    0.32.4 on).
     """
     pending: list[mx.array] = []
     parameters: Tensors = dict(tree_flatten(module.parameters()))
@@ -129,6 +139,7 @@ def evaluate_parameters(module: nn.Module, source: Path) -> None:
         pending.append(array)
         if position < len(parameters) and sum(a.nbytes for a in pending) < _EVALUATED_AT_ONCE:
             continue
+        check()
         try:
             mx.eval(pending)
         except RuntimeError as error:

@@ -20,6 +20,7 @@ import mlx.nn as nn
 from mlx.utils import tree_flatten
 
 from mlx_music.errors import CheckpointError, InvalidRequest
+from mlx_music.weights.table_on_disk import EmbeddingOnDisk
 
 LayerKind = Literal["attention", "feed_forward", "other"]
 KindOf = Callable[[str], LayerKind]
@@ -103,7 +104,8 @@ class QuantizationReport:
     """What was quantized, and what was not.
 
     `bits` by the path of each quantized layer; `kept` tells of every other matrix why it stays
-    as it is. `bytes_before` and `bytes_after` are the bytes of all the network's weights.
+    as it is. `bytes_before` and `bytes_after` are the bytes of all the network's weights (in
+    memory, without a table that stays on disk).
     """
 
     bits: Mapping[str, int]
@@ -293,6 +295,8 @@ def _nbytes(network: nn.Module) -> int:
 
 
 def _is_quantized(layer: Any) -> bool:
+    if isinstance(layer, EmbeddingOnDisk):
+        return layer.bits is not None
     return isinstance(layer, nn.QuantizedLinear | nn.QuantizedEmbedding)
 
 

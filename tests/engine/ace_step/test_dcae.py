@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import pytest
 from mlx.utils import tree_map
 
@@ -97,7 +98,7 @@ def test_the_halo_is_just_enough(kinds: tuple[str, ...], monkeypatch: pytest.Mon
 
 def test_pieces_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     model = _model(_config(RES, RES, VIT))
-    latents = mx.random.normal((1, 2, 10, 4))
+    latents = mx.random.normal((1, 2, 30, 4))
     finished = []
     conv_out = model.decoder.conv_out
     monkeypatch.setattr(
@@ -105,9 +106,12 @@ def test_pieces_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     pieces = model.decode_tiles(latents, tile=4)
     assert not finished
-    assert next(pieces).shape[2] == 16
+    lengths = [next(pieces).shape[2]]
     assert len(finished) == 1
-    assert [piece.shape[2] for piece in pieces] == [16, 8]
+    lengths += [piece.shape[2] for piece in pieces]
+    assert lengths == [4 * (part.stop - part.start) for part in model.decoder.parts(30, 4)]
+    assert sum(lengths) == 4 * 30
+    assert len(set(finished)) == 1, "each shape costs a GPU new kernels"
 
 
 def test_attention_sees_the_whole_song() -> None:
@@ -130,6 +134,23 @@ def test_low_precision_stays_near(dtype: mx.Dtype) -> None:
     for actual, expected in ((low, exact), (coded, encoded)):
         error = mx.linalg.norm((actual.astype(mx.float32) - expected).reshape(-1))
         assert error < 0.05 * mx.linalg.norm(expected.reshape(-1))
+
+
+def test_quantized_layers_stay_near() -> None:
+    model = _model(
+        _config(
+            RES,
+            VIT,
+            attention_head_dim=8,
+            encoder_block_out_channels=(32, 64),
+            decoder_block_out_channels=(32, 64),
+        )
+    )
+    latents = mx.random.normal((1, 2, 9, 4))
+    exact = model.decode(latents)
+    nn.quantize(model, group_size=32, bits=8)
+    error = mx.linalg.norm((model.decode(latents) - exact).reshape(-1))
+    assert 0 < error < 0.05 * mx.linalg.norm(exact.reshape(-1))
 
 
 def test_a_mel_that_does_not_divide_is_refused() -> None:

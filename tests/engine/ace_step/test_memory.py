@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx.utils import tree_flatten
 
-from mlx_music import ACEStep, InvalidRequest, Progress, ProgressEvent
+from mlx_music import ACEStep, Cancelled, InvalidRequest, Progress, ProgressEvent
+from mlx_music.ace_step import memory
 from mlx_music.ace_step.components import (
     DCAE_FOLDER,
     TEXT_ENCODER,
@@ -17,15 +20,19 @@ from mlx_music.ace_step.components import (
     Components,
 )
 from mlx_music.ace_step.memory import (
-    WORKING_BYTES,
     Residency,
+    Workload,
+    bounded,
     default_limit,
     machine_memory,
     plan_residency,
+    wired,
 )
+from mlx_music.ace_step.text_encoder import TABLE
+from mlx_music.ace_step.transformer import TransformerConfig
 from tests.doubles import SilentComponents
 
-TEXT, SAMPLER, SOUND = 10, 50, 20
+TEXT, SAMPLER, SOUND, WORKING = 10, 50, 20, 7
 
 
 @pytest.mark.parametrize(
@@ -38,15 +45,151 @@ TEXT, SAMPLER, SOUND = 10, 50, 20
     ],
 )
 def test_plans(limit: int, drops: tuple[bool, bool], weights: int) -> None:
-    plan = plan_residency(TEXT, SAMPLER, SOUND, WORKING_BYTES + limit)
-    assert plan == Residency(*drops, peak_bytes=weights + WORKING_BYTES)
+    plan = plan_residency(TEXT, SAMPLER, SOUND, WORKING + limit, WORKING)
+    assert plan == Residency(*drops, peak_bytes=weights + WORKING)
 
 
-def test_more_takes_and_passes_need_more_room() -> None:
-    few = plan_residency(TEXT, SAMPLER, SOUND, 1 << 60, items=1)
-    many = plan_residency(TEXT, SAMPLER, SOUND, 1 << 60, items=6)
-    assert few.peak_bytes == TEXT + SAMPLER + SOUND + WORKING_BYTES
-    assert many.peak_bytes == TEXT + SAMPLER + SOUND + 3 * WORKING_BYTES
+def test_more_at_once_needs_more_room() -> None:
+    config = TransformerConfig()
+
+    def needed(dtype: mx.Dtype = mx.bfloat16, **work: int) -> int:
+        return Workload(**{"frames": 2583, **work}).sampling_bytes(config, dtype)
+
+    one = needed()
+    assert needed(passes=2) == pytest.approx(2 * one, rel=1e-3)
+    assert needed(takes=4) == pytest.approx(4 * one, rel=1e-3)
+    assert needed(mx.float32) == pytest.approx(2 * one, rel=1e-3)
+    # A block keeps two arrays of the width for each token, and each pass has its own.
+    assert needed(tokens=401) - one == 400 * 2 * 24 * 2560 * 2
+    assert needed(tokens=401, passes=2) - needed(passes=2) == 2 * 400 * 2 * 24 * 2560 * 2
+    # A short song has room to work in too.
+    assert needed(frames=1) > 100_000_000
+    assert Workload(2583).decoding_bytes() > Workload(646).decoding_bytes()
+
+
+@pytest.fixture
+def limits() -> Iterator[Callable[[], tuple[int, int]]]:
+    """What MLX's memory and cache limits are, which are put back after the test."""
+
+    def now() -> tuple[int, int]:
+        memory_limit, cache_limit = mx.set_memory_limit(0), mx.set_cache_limit(0)
+        mx.set_memory_limit(memory_limit)
+        mx.set_cache_limit(cache_limit)
+        return memory_limit, cache_limit
+
+    before = now()
+    yield now
+    mx.set_memory_limit(before[0])
+    mx.set_cache_limit(before[1])
+
+
+def test_limits_are_set_for_a_while(limits: Callable[[], tuple[int, int]]) -> None:
+    mx.set_memory_limit(1 << 40)
+    mx.set_cache_limit(1 << 39)
+    kept = mx.ones((1 << 20,))
+    mx.eval(kept)
+    with bounded(5_000_000):
+        memory_limit, cache_limit = limits()
+        assert cache_limit == 5_000_000
+        assert memory_limit == mx.get_active_memory() + 5_000_000
+    assert limits() == (1 << 40, 1 << 39)
+    with pytest.raises(RuntimeError, match="stop"), bounded(5_000_000):
+        raise RuntimeError("stop")
+    assert limits() == (1 << 40, 1 << 39)
+
+
+def test_lower_limits_of_the_caller_stay(limits: Callable[[], tuple[int, int]]) -> None:
+    mx.set_memory_limit(1 << 20)
+    mx.set_cache_limit(1 << 19)
+    with bounded(1 << 30):
+        assert limits() == (1 << 20, 1 << 19)
+    assert limits() == (1 << 20, 1 << 19)
+
+
+def test_a_bound_holds_work_back_and_changes_no_result() -> None:
+    def work() -> mx.array:
+        x = mx.random.normal((256, 256), key=mx.random.key(1))
+        for _ in range(40):
+            x = mx.tanh(x @ x.T) + 1.0
+        return x
+
+    free = np.array(work())
+    with bounded(300_000):
+        held = np.array(work())
+    np.testing.assert_array_equal(free, held)
+
+
+class FakeMetal:
+    """The part of `mlx.core` that wires memory, as Metal has it."""
+
+    def __init__(self, before: int, recommended: int = 100) -> None:
+        self.metal = self
+        self.limit = before
+        self.seen = [before]
+        self._recommended = recommended
+
+    def is_available(self) -> bool:
+        return True
+
+    def device_info(self) -> dict[str, int]:
+        return {"max_recommended_working_set_size": self._recommended}
+
+    def set_wired_limit(self, limit: int) -> int:
+        assert limit <= self._recommended
+        before, self.limit = self.limit, limit
+        return before
+
+    def synchronize(self) -> None:
+        self.seen.append(self.limit)
+
+
+@pytest.mark.parametrize(
+    ("before", "limit", "within"), [(0, 70, 70), (0, 1 << 40, 100), (80, 70, 80)]
+)
+def test_memory_is_wired_on_a_mac(
+    monkeypatch: pytest.MonkeyPatch, before: int, limit: int, within: int
+) -> None:
+    metal = FakeMetal(before)
+    monkeypatch.setattr(memory, "mx", metal)
+    with wired(limit):
+        assert metal.limit == within
+    assert metal.seen == [before, within]
+    assert metal.limit == before
+
+
+def test_nothing_is_wired_without_metal(monkeypatch: pytest.MonkeyPatch) -> None:
+    if mx.metal.is_available():
+        pytest.skip("there is Metal")
+    monkeypatch.delattr(mx, "set_wired_limit")
+    with wired(1 << 30):
+        pass
+
+
+def test_a_run_puts_the_limits_back(
+    checkpoint: Path, limits: Callable[[], tuple[int, int]]
+) -> None:
+    model = ACEStep(SilentComponents(checkpoint, mx.float32), "synthetic")
+    mx.set_memory_limit(1 << 40)
+    mx.set_cache_limit(1 << 39)
+    seen: dict[str, tuple[int, int]] = {}
+
+    def look(event: ProgressEvent) -> None:
+        seen[event.stage] = limits()
+        if len(seen) == 2:
+            progress.cancel()
+
+    progress = Progress(look)
+    with pytest.raises(Cancelled):
+        model.generate(prompt="funk", duration=1.0, num_inference_steps=2, progress=progress)
+    assert seen["encode"] == limits() == (1 << 40, 1 << 39)
+    assert max(seen["sample"]) < 1 << 39
+
+
+def test_the_prompts_table_is_not_in_memory(checkpoint: Path) -> None:
+    network = SilentComponents(checkpoint, mx.float32).text_encoder
+    names = [name for name, _ in tree_flatten(network.parameters())]
+    assert names
+    assert not any(name.startswith(f"{TABLE}.") for name in names)
 
 
 def test_the_default_limit_is_part_of_the_machine() -> None:

@@ -180,13 +180,13 @@ def test_a_song_longer_than_the_model_attends_to_grows_in_windows(
 ) -> None:
     attend_to(16, model, monkeypatch)
     seen: list[int] = []
-    decode = type(model.components.transformer).decode
+    velocity = type(model.components.transformer).velocity
 
     def watched(self: object, latents: mx.array, *rest: object) -> mx.array:
         seen.append(latents.shape[2])
-        return decode(self, latents, *rest)
+        return velocity(self, latents, *rest)
 
-    monkeypatch.setattr(type(model.components.transformer), "decode", watched)
+    monkeypatch.setattr(type(model.components.transformer), "velocity", watched)
     source = song(20)
     output = model.extend(
         source, left=(left + 0.01) * FRAME * (left > 0), right=(right + 0.01) * FRAME, **QUICK

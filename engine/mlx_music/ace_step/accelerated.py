@@ -1,0 +1,106 @@
+"""The operations between products as they run: by a kernel on a GPU, where it has proved itself.
+
+Compilers and GPUs differ more than anybody can try. So the first time that a kernel runs with a
+width and a dtype, what it makes is compared with what `operations` says. Where they differ, or
+the kernel does not compile, the plain operations run from then on, with a warning: a song takes
+longer, and is right.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import mlx.core as mx
+import numpy as np
+from mlx.utils import tree_flatten
+
+from mlx_music.ace_step import kernels, operations
+from mlx_music.ace_step.operations import RotaryTables
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Relative to the largest value: what 16-bit dtypes and TF32 products may differ by.
+_TOLERANCE = 0.02
+
+
+def _by_kernel(
+    kernel: Callable[P, R], plain: Callable[P, R], fits: Callable[P, bool]
+) -> Callable[P, R]:
+    trusted: dict[Any, bool] = {}
+
+    @wraps(plain)
+    def operation(*args: P.args, **kwargs: P.kwargs) -> R:
+        if mx.default_device() != mx.Device(mx.gpu) or not fits(*args, **kwargs):
+            return plain(*args, **kwargs)
+        key = tuple((a.dtype, a.shape[-1]) for a in args if isinstance(a, mx.array))
+        if key not in trusted:
+            trusted[key] = _agree(kernel, plain, args, kwargs)
+        return (kernel if trusted[key] else plain)(*args, **kwargs)
+
+    return operation
+
+
+def _agree(kernel: Any, plain: Any, args: Any, kwargs: Any) -> bool:
+    expected = _arrays(plain(*args, **kwargs))
+    mx.eval(expected)
+    try:
+        actual = _arrays(kernel(*args, **kwargs))
+        mx.eval(actual)
+    except (RuntimeError, ValueError) as error:  # what MLX raises for a source that fails
+        return _refuse(plain.__name__, str(error).strip().splitlines()[0])
+    for ours, theirs in zip(actual, expected, strict=True):
+        ours, theirs = ours.astype(mx.float32), theirs.astype(mx.float32)
+        # Broken weights are the network's affair: a kernel need only agree where there are numbers.
+        known = mx.isfinite(theirs)
+        difference = float(np.array(mx.where(known, mx.abs(ours - theirs), 0).max()))
+        largest = float(np.array(mx.where(known, mx.abs(theirs), 0).max()))
+        if not difference <= _TOLERANCE * largest:
+            return _refuse(plain.__name__, f"differs by {difference:.2g} of {largest:.2g}")
+    return True
+
+
+def _arrays(made: Any) -> list[mx.array]:
+    return list(dict(tree_flatten([made])).values())
+
+
+def _refuse(name: str, reason: str) -> bool:
+    warnings.warn(
+        f"the GPU kernel {name!r} does not work on this system ({reason}); plain operations are "
+        "used instead, which are slower. Please report it with the versions of macOS and MLX",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return False
+
+
+def _fit_heads(x: mx.array, rope: RotaryTables, *_: Any) -> bool:
+    return kernels.fit(x.shape[-1], rope.first.shape[-1])
+
+
+def _fit_projections(x: mx.array, rope: RotaryTables) -> bool:
+    return kernels.fit(x.shape[-1] // 3, rope.first.shape[-1])
+
+
+def _fit_summed(summed: mx.array, *_: Any) -> bool:
+    return kernels.fit(summed.shape[1] * summed.shape[3], summed.shape[3])
+
+
+def _fit_features(x: mx.array, *_: Any) -> bool:
+    return kernels.fit(x.shape[-1])
+
+
+def _fit_hidden(x: mx.array, *_: Any) -> bool:
+    return kernels.fit(x.shape[-1] // 2)
+
+
+turn = _by_kernel(kernels.turn, operations.turn, _fit_heads)
+split_heads = _by_kernel(kernels.split_heads, operations.split_heads, _fit_projections)
+merge_heads = _by_kernel(kernels.merge_heads, operations.merge_heads, _fit_summed)
+gate = _by_kernel(kernels.gate, operations.gate, _fit_features)
+norm = _by_kernel(kernels.norm, operations.norm, _fit_features)
+sum_and_norm = _by_kernel(kernels.sum_and_norm, operations.sum_and_norm, _fit_features)
+conv_and_gate = _by_kernel(kernels.conv_and_gate, operations.conv_and_gate, _fit_hidden)

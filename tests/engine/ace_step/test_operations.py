@@ -1,0 +1,137 @@
+"""Operations between products: the plain ones as they are defined, the kernels like the plain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten
+
+from mlx_music.ace_step import accelerated, kernels, operations
+from mlx_music.ace_step.operations import RotaryTables
+from mlx_music.ace_step.transformer_blocks import SelfAttention
+from tests.parity.conftest import relative_error
+
+FRAMES, FEATURES, HEAD = 7, 256, 32
+
+
+def drawn(*shape: int) -> mx.array:
+    values = np.random.default_rng(sum(shape)).standard_normal(shape)
+    return mx.array(values.astype(np.float32))
+
+
+def test_rope_is_the_one_that_the_weights_were_trained_with() -> None:
+    angles = np.arange(FRAMES)[:, None] / 1e6 ** (np.arange(0, HEAD, 2) / HEAD)
+    angles = np.concatenate([angles, angles], axis=-1)
+    x = np.array(drawn(1, FRAMES, 2, HEAD), dtype=np.float64)
+    turned = np.stack([-x[..., 1::2], x[..., 0::2]], axis=-1).reshape(x.shape)
+    expected = x * np.cos(angles)[:, None] + turned * np.sin(angles)[:, None]
+    actual = RotaryTables.of(FRAMES, HEAD, 1e6)(mx.array(x.astype(np.float32)))
+    assert relative_error(actual, expected) < 1e-6
+
+
+def every_operation(batch: int, dtype: mx.Dtype) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Names, and what each is given."""
+    x, change = (drawn(batch, FRAMES, FEATURES + i)[..., :FEATURES].astype(dtype) for i in (0, 1))
+    rope = RotaryTables.of(FRAMES, HEAD, 1e6)
+    heads = (batch, FEATURES // HEAD, FRAMES, HEAD)
+    summed, queries, sums = drawn(*heads), mx.abs(drawn(*heads)), mx.abs(drawn(*heads[:2], HEAD))
+    own, shared = drawn(batch, 6, FEATURES), drawn(1, 6, FEATURES)
+    hidden, kernel = drawn(batch, FRAMES, 2 * FEATURES), drawn(2 * FEATURES, 3, 1)
+    yield "turn", (x, rope, mx.arange(1.0, 1.0 + batch))
+    yield "split_heads", (drawn(batch, FRAMES, 3 * FEATURES).astype(dtype), rope)
+    yield "merge_heads", (summed, queries, sums, dtype)
+    for modulation, other in ((own, shared), (shared, own)):
+        yield "gate", (x, change, modulation, 5)
+        yield "norm", (x, modulation, 3)
+        yield "sum_and_norm", (x, change, None, modulation, 3)
+        yield "sum_and_norm", (x, change, (other, 2), modulation, 0)
+    bias = drawn(2 * FEATURES).astype(dtype)
+    yield "conv_and_gate", (hidden.astype(dtype), kernel.astype(dtype), bias)
+
+
+@pytest.mark.skipif(mx.default_device() != mx.Device(mx.gpu), reason="kernels need a GPU")
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(mx.float32, 1e-6), (mx.bfloat16, 1e-2), (mx.float16, 2e-3)]
+)
+def test_kernels_compute_what_the_operations_say(
+    batch: int, dtype: mx.Dtype, tolerance: float
+) -> None:
+    for name, given in every_operation(batch, dtype):
+        made = [getattr(module, name)(*given) for module in (kernels, operations)]
+        for (_, ours), (_, plain) in zip(*(tree_flatten([each]) for each in made), strict=True):
+            assert ours.dtype == plain.dtype
+            error = relative_error(ours.astype(mx.float32), plain.astype(mx.float32))
+            assert error < tolerance, name
+
+
+def test_every_operation_runs_where_there_is_no_gpu() -> None:
+    for name, given in every_operation(1, mx.float32):
+        ours, plain = (getattr(module, name)(*given) for module in (accelerated, operations))
+        for (_, a), (_, b) in zip(tree_flatten([ours]), tree_flatten([plain]), strict=True):
+            assert relative_error(a, b) < 1e-6
+
+
+@pytest.mark.parametrize("fault", ["wrong", "not a number", "does not compile"])
+def test_a_kernel_that_is_wrong_is_not_used(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx, "default_device", lambda: mx.Device(mx.gpu))
+    calls = []
+
+    def kernel(x: mx.array) -> mx.array:
+        calls.append(x)
+        if fault == "does not compile":
+            raise RuntimeError("program_source:3: error\nmore")
+        return x + (mx.nan if fault == "not a number" else 0.5)
+
+    def double(x: mx.array) -> mx.array:
+        return x * 2
+
+    operation = accelerated._by_kernel(kernel, double, lambda _: True)
+    x = mx.array([1.0, 2.0, 8.0])
+    with pytest.warns(RuntimeWarning, match="'double' does not work on this system"):
+        assert operation(x).tolist() == [2, 4, 16]
+    assert operation(x + 1).tolist() == [4, 6, 18]
+    assert len(calls) == 1
+
+
+def test_a_kernel_is_compared_once_for_each_width_and_dtype(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mx, "default_device", lambda: mx.Device(mx.gpu))
+    plain_calls = []
+
+    def plain(x: mx.array) -> mx.array:
+        plain_calls.append(x.shape)
+        return x * 2
+
+    operation = accelerated._by_kernel(lambda x: x + x, plain, lambda x: x.shape[-1] != 5)
+    for shape in ((2, 4), (3, 4), (1, 4), (1, 8), (1, 5), (1, 5)):
+        assert mx.array_equal(operation(mx.ones(shape)), mx.full(shape, 2.0)).item()
+    assert operation(mx.ones((1, 4), dtype=mx.float16)).dtype == mx.float16
+    assert plain_calls == [(2, 4), (1, 8), (1, 5), (1, 5), (1, 4)]
+
+
+def test_joined_projections_are_the_same_and_are_forgotten_when_one_is_replaced() -> None:
+    attention, rope = SelfAttention(64, 2), RotaryTables.of(FRAMES, 32, 1e6)
+    x = drawn(1, FRAMES, 64)
+    before, weights = attention(x, rope), dict(attention.to_k.parameters())
+    attention.join()
+    assert attention._joined is not None
+    assert relative_error(attention(x, rope), before) < 1e-6
+    for name, array in attention.to_k.parameters().items():
+        assert mx.array_equal(array, weights[name]).item()
+    assert set(attention.parameters()) == {"to_q", "to_k", "to_v", "to_out"}
+
+    attention.to_v = nn.Linear(64, 64)
+    after = attention(x, rope)
+    assert attention._joined is None
+    assert relative_error(after, before) > 1e-2
+
+    attention.to_q = nn.QuantizedLinear.from_linear(attention.to_q)
+    attention.join()
+    assert attention._joined is None
