@@ -1,5 +1,8 @@
 # make demo          make a few seconds of sound, from a fresh clone
 # make test          all checks and tests
+# make app           build "MLX Music.app" and its disk image, on a Mac
+# make rehearse      build the app where there is no Mac, and look at what comes out (minutes)
+# make bench         speed and memory of every stage on this machine (BENCH="--quantize speed")
 # make sketch-score  does the built-in model do what its prompts say? (half an hour or so)
 # make clean         remove what the other targets made
 #
@@ -21,7 +24,7 @@ TEST_PACKAGES := libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libgssa
   libxcb-icccm4 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-randr0 \
   libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0
 
-.PHONY: demo test sketch-score lint clean system
+.PHONY: demo test app rehearse bench sketch-score lint clean system
 .DELETE_ON_ERROR:
 
 demo: system $(VENV)/.engine
@@ -30,6 +33,18 @@ demo: system $(VENV)/.engine
 test: DEBIAN_PACKAGES += $(TEST_PACKAGES)
 test: system $(VENV)/.dev lint
 	$(BIN)/python -m pytest
+
+# Steps that are done already are passed over. Some of them alone: make app STEPS="sign verify"
+app:
+	$(PYTHON) -m resources.packaging $(STEPS)
+
+# For Linux, with Python 3.11 or 3.12. What it downloads stays in build/.
+rehearse: DEBIAN_PACKAGES += $(TEST_PACKAGES)
+rehearse: system $(VENV)/.dev
+	$(BIN)/python -m pytest -m rehearsal tests/packaging/rehearsal
+
+bench: system $(VENV)/.engine
+	$(BIN)/mlx-music bench $(BENCH)
 
 sketch-score: system $(VENV)/.sketch
 	$(BIN)/python -m tests.benchmarks.sketch_score

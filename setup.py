@@ -46,7 +46,9 @@ class BuildWithResources(build_py):
             str(target / file.relative_to(RESOURCES)): str(file)
             for name in SHIPPED
             for file in (RESOURCES / name, *sorted((RESOURCES / name).rglob("*")))
-            if file.is_file() and LEFT_OUT.isdisjoint(file.relative_to(RESOURCES).parts)
+            if file.is_file()
+            and file.suffix != ".icns"  # for a built app
+            and LEFT_OUT.isdisjoint(file.relative_to(RESOURCES).parts)
         }
 
 

@@ -33,7 +33,7 @@ class MenuBarExtra(QObject):
     def __init__(self, parts: Parts, playback: Playback, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._parts, self._playback = parts, playback
-        self._icon = QSystemTrayIcon(mask_icon("takes"), self)
+        self._icon = QSystemTrayIcon(mask_icon("menu-bar"), self)
         self._icon.setToolTip("MLX Music")
         self.menu = QMenu()
         self.menu.aboutToShow.connect(self.fill)

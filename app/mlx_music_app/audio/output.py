@@ -1,7 +1,8 @@
-"""A PortAudio stream that plays what a mixer renders."""
+"""What plays that which a mixer renders: a PortAudio stream, or none."""
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ _LATENCY = 0.06
 
 #: A stream that has asked for nothing for so long is dead; Bluetooth takes a second to wake up.
 _STALLED = 3.0  # seconds
+
+#: Frames that the silent output asks for at a time.
+_BLOCK = 480
 
 
 class Output:
@@ -76,3 +80,30 @@ class Output:
             np.mean(self._stereo, axis=1, keepdims=True, out=out)
         self.blocks += 1
         self.slowest = max(self.slowest, time.perf_counter() - began)
+
+
+class SilentOutput:
+    """In place of `Output` where no device may be opened: sound passes at its own pace, unheard."""
+
+    latency, underflows, lost = 0, 0, False
+
+    def __init__(self, device: Device, mixer: Mixer) -> None:
+        self.device = device
+        self.slowest = 0.0
+        self._mixer = mixer
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="silent output", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        block = np.zeros((_BLOCK, 2), np.float32)
+        due = time.monotonic()
+        while not self._ended.wait(max(0.0, due - time.monotonic())):
+            began = time.perf_counter()
+            self._mixer.render(block)
+            self.slowest = max(self.slowest, time.perf_counter() - began)
+            due += _BLOCK / self.device.rate

@@ -27,7 +27,7 @@ from typing import Any
 from mlx_music_app.audio import devices
 from mlx_music_app.audio.devices import NoSoundOutput
 from mlx_music_app.audio.mixer import Levels, Mixer
-from mlx_music_app.audio.output import Output
+from mlx_music_app.audio.output import Output, SilentOutput
 from mlx_music_app.audio.tracks import Track, TrackError
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Server:
     def __init__(self, emit: Callable[[dict[str, Any]], None]) -> None:
         self._emit = emit
         self._mixer = Mixer()
-        self._output: Output | None = None
+        self._output: Output | SilentOutput | None = None
         self._tracks: dict[tuple[Any, ...], Track] = {}
         self._next: Track | None = None  # changed over to as soon as enough of it is decoded
         self._wanted = ""  # the device that was chosen; "" follows the system
@@ -261,7 +261,8 @@ class Server:
             self._change_rate(device.rate)
         # Until the stream runs, nobody else looks into the mixer.
         self._mixer.settle()
-        self._output = Output(device, self._mixer)
+        kind = SilentOutput if device.name == devices.SILENT else Output
+        self._output = kind(device, self._mixer)
         self._emit_devices()
 
     def _change_rate(self, rate: int) -> None:
