@@ -122,9 +122,7 @@ class Captions:
         return ids, ids != 0
 
 
-def _batch(
-    latents: Tensor, phrases: Tensor, frames: int, count: int
-) -> tuple[Tensor, Tensor]:
+def _batch(latents: Tensor, phrases: Tensor, frames: int, count: int) -> tuple[Tensor, Tensor]:
     """Clips drawn and cropped: (count, 8, 16, frames), and which they are.
 
     phrases: int (clips,), the frames of two bars of each, which are whole. A crop that begins
