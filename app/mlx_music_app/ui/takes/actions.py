@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +40,17 @@ _FILTERS = {
 }
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """Files that have to be made before they can be handed out."""
+
+    ids: tuple[int, ...]
+    region: Region | None
+    format: str
+    bit_depth: int | None
+    takes: tuple[Take, ...] = field(compare=False)
+
+
 class TakeActions(QObject):
     """Does it, and says how it went."""
 
@@ -55,7 +67,8 @@ class TakeActions(QObject):
         super().__init__(window)
         self._library, self._background = library, background
         self._preferences, self._window = preferences, window
-        self._in_the_making: set[object] = set()
+        #: What is being converted, and whether it is to be copied then.
+        self._in_the_making: dict[_Wanted, bool] = {}
 
     def export(self, take: Take, region: Region | None = None) -> None:
         """Ask where to, and write it there in the background."""
@@ -111,7 +124,11 @@ class TakeActions(QObject):
         )
 
     def copy(self, takes: Sequence[Take], region: Region | None = None) -> None:
-        """Put the files on the clipboard."""
+        """Put the files on the clipboard; what has to be converted first, when that is done."""
+        if not self._prepares(takes, region, to_copy=True):
+            self._copy_now(takes, region)
+
+    def _copy_now(self, takes: Sequence[Take], region: Region | None) -> None:
         paths = self._files(takes, region)
         if paths:
             copy_files(paths)
@@ -123,7 +140,7 @@ class TakeActions(QObject):
 
         What has to be converted first is made in the background: a drag cannot wait for it.
         """
-        if self._prepares(takes, region):
+        if self._prepares(takes, region, to_copy=False):
             return False
         paths = self._files(takes, region)
         return bool(paths) and start_drag(widget, paths)
@@ -156,7 +173,7 @@ class TakeActions(QObject):
     def set_notes(self, take_id: int, notes: str) -> None:
         self._attempt(partial(self._library.set_notes, take_id, notes))
 
-    def _prepares(self, takes: Sequence[Take], region: Region | None) -> bool:
+    def _prepares(self, takes: Sequence[Take], region: Region | None, *, to_copy: bool) -> bool:
         """Whether files have to be made that take long; they are on their way then."""
         kind = preferred_format(self._preferences)
         if kind.name == "WAV" or any(take.missing for take in takes):  # written in no time
@@ -167,15 +184,14 @@ class TakeActions(QObject):
         except (OSError, MLXMusicError) as error:
             self._on_failed(error)
             return True
-        wanted = (tuple(take.id for take in takes), region, kind.name, kind.bit_depth)
+        ids = tuple(take.id for take in takes)
+        wanted = _Wanted(ids, region, kind.name, kind.bit_depth, tuple(takes))
         if wanted not in self._in_the_making:
-            self._in_the_making.add(wanted)
             self._background.run(
-                partial(_make_all, wanted, takes, self._preferences, region),
-                self._on_made,
-                self._on_not_made,
+                partial(_make_all, wanted, self._preferences), self._on_made, self._on_not_made
             )
-        self.said.emit(f"Making {kind.name} to drag…")
+        self._in_the_making[wanted] = to_copy
+        self.said.emit(f"Making {kind.name} to {'copy' if to_copy else 'drag'}…")
         return True
 
     def _is_of_library(self, target: Path) -> bool:
@@ -211,8 +227,11 @@ class TakeActions(QObject):
         return True
 
     def _on_made(self, wanted: object) -> None:
-        self._in_the_making.discard(wanted)
-        self.said.emit("Ready to drag")
+        assert isinstance(wanted, _Wanted)
+        if self._in_the_making.pop(wanted, False):
+            self._copy_now(wanted.takes, wanted.region)
+        else:
+            self.said.emit("Ready to drag")
 
     def _on_not_made(self, error: Exception) -> None:
         # Whichever it was: at worst another one is asked for twice, and found the second time.
@@ -227,12 +246,10 @@ class TakeActions(QObject):
         self.failed.emit(in_words(error))
 
 
-def _make_all(
-    wanted: object, takes: Sequence[Take], preferences: Preferences, region: Region | None
-) -> object:
-    """Make the files to drag; returns `wanted`, by which they were asked for."""
-    for take in takes:
-        drag_file(take, preferences, region)
+def _make_all(wanted: _Wanted, preferences: Preferences) -> _Wanted:
+    """Make the files to hand out; returns `wanted`, by which they were asked for."""
+    for take in wanted.takes:
+        drag_file(take, preferences, wanted.region)
     return wanted
 
 

@@ -287,6 +287,23 @@ def test_copying_and_dragging_hand_out_files(
     assert library.import_file(take.path) == take
 
 
+def test_what_has_to_be_converted_is_copied_when_it_is_there(
+    view: TakesView, qtbot: QtBot, library: Library, preferences: Preferences
+) -> None:
+    take = add_take(library, seconds=2.0)
+    preferences.set("export_format", "flac")
+    view.show_take(take.id)
+    said: list[str] = []
+    view.actions_of_takes.said.connect(said.append)
+    view.do("copy")
+    # It is made elsewhere: the window is not held up.
+    assert said == ["Making FLAC to copy…"]
+    qtbot.waitUntil(lambda: len(said) > 1, timeout=10_000)
+    assert said[1].startswith("Copied 1 file")
+    data: QMimeData = QGuiApplication.clipboard().mimeData()
+    assert [Path(url.toLocalFile()).suffix for url in data.urls()] == [".flac"]
+
+
 def test_exporting(
     view: TakesView, qtbot: QtBot, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
