@@ -19,6 +19,8 @@ from mlx_music.progress import Progress
 class SilentAutoencoder:
     """Decodes to silence of the right length, for tests that look at latents alone."""
 
+    notes = ()
+
     def encode(self, audio: np.ndarray, sample_rate: int) -> mx.array:
         native = -(-audio.shape[1] * SAMPLE_RATE // sample_rate)
         return mx.zeros((1, 16, -(-native // SAMPLES_PER_LATENT), 8))

@@ -2,8 +2,9 @@
 
 Compilers and GPUs differ more than anybody can try. So the first time that a kernel runs with a
 width and a dtype, what it makes is compared with what `operations` says. Where they differ, or
-the kernel does not compile, the plain operations run from then on, with a warning: a song takes
-longer, and is right.
+the kernel does not compile, the plain operations run from then on, with a warning and a note in
+each song (`refusals`): a song takes longer, and is right. Widths that no kernel divides
+(`kernels.fit`) run plain from the start.
 """
 
 from __future__ import annotations
@@ -26,6 +27,17 @@ R = TypeVar("R")
 #: Relative to the largest value: what 16-bit dtypes and TF32 products may differ by.
 _TOLERANCE = 0.02
 
+#: Why kernels are not used, by their names.
+_refused: dict[str, str] = {}
+
+
+def refusals() -> str | None:
+    """What a person should know about kernels that do not work here; None if there are none."""
+    if not _refused:
+        return None
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in _refused.items())
+    return f"some GPU kernels do not work on this system, so songs take longer ({reasons})"
+
 
 def _by_kernel(
     kernel: Callable[P, R], plain: Callable[P, R], fits: Callable[P, bool]
@@ -36,7 +48,7 @@ def _by_kernel(
     def operation(*args: P.args, **kwargs: P.kwargs) -> R:
         if mx.default_device() != mx.Device(mx.gpu) or not fits(*args, **kwargs):
             return plain(*args, **kwargs)
-        key = tuple((a.dtype, a.shape[-1]) for a in args if isinstance(a, mx.array))
+        key = tuple(_trait(each) for each in args)
         if key not in trusted:
             trusted[key] = _agree(kernel, plain, args, kwargs)
         return (kernel if trusted[key] else plain)(*args, **kwargs)
@@ -51,7 +63,7 @@ def _agree(kernel: Any, plain: Any, args: Any, kwargs: Any) -> bool:
         actual = _arrays(kernel(*args, **kwargs))
         mx.eval(actual)
     except (RuntimeError, ValueError) as error:  # what MLX raises for a source that fails
-        return _refuse(plain.__name__, str(error).strip().splitlines()[0])
+        return _refuse(plain.__name__, _first_error(str(error)))
     for ours, theirs in zip(actual, expected, strict=True):
         ours, theirs = ours.astype(mx.float32), theirs.astype(mx.float32)
         # Broken weights are the network's affair: a kernel need only agree where there are numbers.
@@ -67,7 +79,23 @@ def _arrays(made: Any) -> list[mx.array]:
     return list(dict(tree_flatten([made])).values())
 
 
+def _trait(given: Any) -> Any:
+    """What of an argument selects the code that a kernel is compiled to, or its constants."""
+    if isinstance(given, mx.array):
+        return given.dtype, given.shape[-1]
+    if isinstance(given, RotaryTables):
+        return given.first.shape[-1]
+    return given if isinstance(given, mx.Dtype) else given is None
+
+
+def _first_error(message: str) -> str:
+    """The line that says most: MLX heads what a compiler complains of with a line of its own."""
+    lines = message.strip().splitlines() or ["no reason given"]
+    return next((line.strip() for line in lines if "error:" in line), lines[0])
+
+
 def _refuse(name: str, reason: str) -> bool:
+    _refused[name] = reason
     warnings.warn(
         f"the GPU kernel {name!r} does not work on this system ({reason}); plain operations are "
         "used instead, which are slower. Please report it with the versions of macOS and MLX",

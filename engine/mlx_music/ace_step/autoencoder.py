@@ -39,6 +39,15 @@ class MusicAutoencoder:
         self.codec = codec
         self.vocoder = vocoder
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know about how sound is made here."""
+        if self.vocoder.half_precision is not False:
+            return ()
+        return (
+            "the vocoder stays in float32, where decoding takes longer: float16 would be heard",
+        )
+
     def encode(self, audio: FloatArray, sample_rate: int) -> mx.array:
         """Latents, float32, of `audio` (2, samples) at `sample_rate` Hz.
 

@@ -2,8 +2,8 @@
 
 Each does in one pass over memory what takes MLX's own operations several. What they compute is
 said in `operations`, function by function; `accelerated` chooses. One source serves CUDA and
-Metal: what they spell differently is in the two preludes. All arithmetic is in float32, and is
-rounded once, at the end.
+Metal: what they spell differently is in the two preludes, and no name may be a word of either
+language. All arithmetic is in float32, and is rounded once, at the end.
 
 Sizes that a model fixes are constants of a kernel; batch and frames are not, so that no length
 of song compiles it anew.
@@ -261,8 +261,8 @@ _NORM = """
   for (int i = 0; i < 8; i++) squares += (float)in.v[i] * (float)in.v[i];
   squares = lanes_sum(squares);
   SHARED float parts[32];
-  int thread = PLACE_IN_GROUP.x;
-  if (thread % 32 == 0) parts[thread / 32] = squares;
+  int member = PLACE_IN_GROUP.x;
+  if (member % 32 == 0) parts[member / 32] = squares;
   BARRIER;
   squares = 0.0f;
   for (int i = 0; i < FEATURES / 256; i++) squares += parts[i];

@@ -111,7 +111,8 @@ def bounded(working: int) -> Iterator[None]:
     Over its memory limit it waits for work to end before it hands out more, and gives memory that
     it keeps for reuse back to the system. Nothing fails and nothing is computed differently. A
     limit of the caller's own that is lower stays. Both limits are the process's: they are put
-    back in the end, and what was kept for reuse is freed.
+    back in the end, when nothing is under way any more (of a run that was cancelled, a step may
+    be), and what was kept for reuse is freed.
     """
     limit = mx.get_active_memory() + working
     memory = mx.set_memory_limit(limit)
@@ -121,9 +122,12 @@ def bounded(working: int) -> Iterator[None]:
     try:
         yield
     finally:
-        mx.set_memory_limit(memory)
-        mx.set_cache_limit(cache)
-        mx.clear_cache()
+        try:
+            mx.synchronize()
+        finally:
+            mx.set_memory_limit(memory)
+            mx.set_cache_limit(cache)
+            mx.clear_cache()
 
 
 @contextmanager
@@ -143,6 +147,7 @@ def wired(limit: int) -> Iterator[None]:
     try:
         yield
     finally:
-        # What the device still works with is not let go of.
-        mx.synchronize()
-        mx.set_wired_limit(before)
+        try:
+            mx.synchronize()  # what the device still works with is not let go of
+        finally:
+            mx.set_wired_limit(before)

@@ -12,7 +12,7 @@ import mlx.core as mx
 import numpy as np
 import numpy.typing as npt
 
-from mlx_music.ace_step import tasks
+from mlx_music.ace_step import accelerated, tasks
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.components import Components
 from mlx_music.ace_step.conditioning import (
@@ -145,6 +145,9 @@ class Running:
                 self._decode(autoencoder, latents[i : i + 1], source, preview if i == 0 else None)
                 for i in range(work.takes)
             ]
+            self.notes.extend(autoencoder.notes)
+        if (note := accelerated.refusals()) is not None:
+            self.notes.append(note)
         return Takes(latents, audio, tuple(self.notes))
 
     def _prepared(self, source: LoadedSource) -> LoadedSource:

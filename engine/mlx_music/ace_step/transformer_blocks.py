@@ -87,6 +87,10 @@ class SelfAttention(Attention):
             layer.weight = part
         self._joined = _Joined(weight, bias, parts)
 
+    def forget_joined(self) -> None:
+        """Let go of the shared matrix, which would outlive weights that are replaced."""
+        self._joined = None
+
     def _projects_at_once(self) -> bool:
         """Whether the projections still are those that were joined; if not, forget it."""
         if self._joined is None:
@@ -96,7 +100,7 @@ class SelfAttention(Attention):
             type(layer) is not nn.Linear or layer.weight is not part
             for layer, part in zip(layers, self._joined.parts, strict=True)
         ):
-            self._joined = None
+            self.forget_joined()
             return False
         return True
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+import numpy as np
 
 from mlx_music.ace_step.activations import gelu, on_cpu
 from mlx_music.ace_step.convolution import linear
@@ -184,7 +185,8 @@ class Vocoder(nn.Module):
         self.backbone = Backbone(config)
         self.head = Head(config)
         self.mel_transform = MelTransform(config.mel)
-        self._half_precision_was_tried = False
+        #: Whether the head may work in float16; None until music has decided it.
+        self.half_precision: bool | None = None
 
     @property
     def dtype(self) -> mx.Dtype:
@@ -195,18 +197,25 @@ class Vocoder(nn.Module):
         """Let the head's convolutions work in float16 for good, their sums in float32, if that
         changes nothing that is heard in what it makes of `features`; whether it does.
 
-        That is for GPUs, where it takes half the time and memory. Weights that were never tried
-        in it may need more range than it has, so the first music that they make decides.
+        features: (batch, frames, num_mels), of the backbone. That is for GPUs, where it takes half
+        the time and memory. Weights that were never tried in it may need more range than it has,
+        so the first music that they make decides (`half_precision`); silence, and what is no
+        number, decides nothing.
         """
-        self._half_precision_was_tried = True
-        exact, weights = self.head(features), self.head.parameters()
-        mx.eval(exact)
-        self.head.set_dtype(mx.float16)
-        error = mx.linalg.norm(self.head(features) - exact)
-        if bool((error <= _HALF_PRECISION_ERROR * mx.linalg.norm(exact)).item()):
-            return True
-        self.head.update(weights)
-        return False
+        exact, weights = self.head.ready()(features, Pace()), self.head.parameters()
+        loudness = float(np.array(mx.linalg.norm(exact)))
+        if not 0 < loudness < math.inf:
+            return False
+        fits = False
+        try:
+            self.head.set_dtype(mx.float16)
+            error = mx.linalg.norm(self.head.ready()(features, Pace()) - exact)
+            fits = float(np.array(error)) <= _HALF_PRECISION_ERROR * loudness
+            self.half_precision = fits
+        finally:  # also when it is interrupted
+            if not fits:
+                self.head.update(weights)
+        return fits
 
     def decode(self, mel: mx.array) -> mx.array:
         """Waveforms (batch, frames * hop_length), float32, of log-mels (batch, frames, n_mels)."""
@@ -233,7 +242,7 @@ class Vocoder(nn.Module):
             seen = Tile.window(chunk.low, chunk.high, size + 2 * self.backbone.reach, frames)
             features = seen.trim(self.backbone(seen.take(mel, _TIME).astype(self.dtype)), _TIME)
             if head is None:
-                if not (on_cpu() or self._half_precision_was_tried):
+                if self.half_precision is None and not on_cpu():
                     self.try_half_precision(features)
                 head = self.head.ready()
             audio = chunk.trim(head(features, pace), _TIME, hop)

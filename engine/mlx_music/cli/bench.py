@@ -148,7 +148,8 @@ def _measure(args: argparse.Namespace) -> int:
             on_stage=lambda report, stage: print(row(report, stage), flush=True),
         )
     lines = remarks(report)
-    print("\n".join(["", *lines]) if lines else "", end="\n" if lines else "")
+    if lines:
+        print("\n".join(["", *lines]))
     if path is not None:
         write_whole(path, report.to_json().encode(), overwrite=args.force)
         print(path)

@@ -30,6 +30,7 @@ from mlx_music.ace_step.memory import (
 )
 from mlx_music.ace_step.text_encoder import TABLE
 from mlx_music.ace_step.transformer import TransformerConfig
+from mlx_music.weights.quantization import PRESETS
 from tests.doubles import SilentComponents
 
 TEXT, SAMPLER, SOUND, WORKING = 10, 50, 20, 7
@@ -96,6 +97,17 @@ def test_limits_are_set_for_a_while(limits: Callable[[], tuple[int, int]]) -> No
     with pytest.raises(RuntimeError, match="stop"), bounded(5_000_000):
         raise RuntimeError("stop")
     assert limits() == (1 << 40, 1 << 39)
+
+
+def test_what_is_under_way_ends_before_memory_is_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(mx, "synchronize", lambda: order.append("done"))
+    monkeypatch.setattr(mx, "clear_cache", lambda: order.append("freed"))
+    with pytest.raises(Cancelled), bounded(5_000_000):
+        raise Cancelled
+    assert order == ["done", "freed"]
 
 
 def test_lower_limits_of_the_caller_stay(limits: Callable[[], tuple[int, int]]) -> None:
@@ -229,6 +241,16 @@ def test_one_at_a_time_means_one(checkpoint: Path) -> None:
 def test_limits_that_are_none(checkpoint: Path, limit: float) -> None:
     with pytest.raises(InvalidRequest, match=r"^memory_limit: "):
         ACEStep.from_pretrained(checkpoint, memory_limit=limit)
+
+
+def test_quantizing_after_a_run_keeps_no_weights_of_before(checkpoint: Path) -> None:
+    components = SilentComponents(checkpoint, mx.float32)
+    model = ACEStep(components, "synthetic")
+    model.generate(prompt="funk", duration=1.0, num_inference_steps=1, seed=1)
+    blocks = components.transformer.transformer_blocks
+    assert all(block.attn._joined is not None for block in blocks)
+    components.quantize(PRESETS["balanced"](), [TRANSFORMER])
+    assert all(block.attn._joined is None for block in blocks)
 
 
 def test_letting_go_frees_memory(checkpoint: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -92,6 +93,7 @@ def test_a_kernel_that_is_wrong_is_not_used(fault: str, monkeypatch: pytest.Monk
         return x * 2
 
     operation = accelerated._by_kernel(kernel, double, lambda _: True)
+    monkeypatch.setattr(accelerated, "_refused", {})
     x = mx.array([1.0, 2.0, 8.0])
     with pytest.warns(RuntimeWarning, match="'double' does not work on this system"):
         assert operation(x).tolist() == [2, 4, 16]
@@ -114,6 +116,54 @@ def test_a_kernel_is_compared_once_for_each_width_and_dtype(
         assert mx.array_equal(operation(mx.ones(shape)), mx.full(shape, 2.0)).item()
     assert operation(mx.ones((1, 4), dtype=mx.float16)).dtype == mx.float16
     assert plain_calls == [(2, 4), (1, 8), (1, 5), (1, 5), (1, 4)]
+
+
+def test_other_code_of_a_kernel_is_compared_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx, "default_device", lambda: mx.Device(mx.gpu))
+    compared = []
+
+    def plain(x: mx.array, gating: object, dtype: mx.Dtype, row: int) -> mx.array:
+        compared.append((gating, dtype))
+        return x.astype(dtype)
+
+    operation = accelerated._by_kernel(lambda x, _, dtype, __: x.astype(dtype), plain, fits_always)
+    x = mx.ones((1, 4))
+    for _ in range(2):
+        for given in ((None, mx.float32), ((x, 2), mx.float32), (None, mx.float16)):
+            operation(x, *given, 3)
+    assert len(compared) == 3
+
+
+def fits_always(*_: Any) -> bool:
+    return True
+
+
+def test_a_song_is_told_of_kernels_that_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accelerated, "_refused", {})
+    assert accelerated.refusals() is None
+    message = "Unable to build metal library from source\nprogram_source:3: error: no\nmore"
+    with pytest.warns(RuntimeWarning, match=r"\(program_source:3: error: no\)"):
+        accelerated._refuse("norm", accelerated._first_error(message))
+    note = accelerated.refusals()
+    assert note is not None
+    assert "norm: program_source:3: error: no" in note
+
+
+#: Of Metal's language and of CUDA's, beyond those of C++.
+RESERVED = {
+    *("constant", "device", "thread", "threadgroup", "threadgroup_imageblock", "kernel"),
+    *("vertex", "fragment", "mesh", "object", "ray_data", "object_data", "half", "bfloat"),
+    *("__shared__", "__global__", "blockIdx", "blockDim", "threadIdx", "gridDim", "warpSize"),
+}
+
+
+def test_no_name_in_a_kernel_is_a_word_of_metal_or_of_cuda() -> None:
+    texts = [text for text in vars(kernels).values() if isinstance(text, str)]
+    sources = [text for text in texts if "= POSITION;" in text]
+    assert len(sources) == 7
+    for source in (*sources, kernels._COMMON):
+        words = set(re.findall(r"\w+", re.sub(r"//.*", "", source)))
+        assert not words & RESERVED
 
 
 def test_joined_projections_are_the_same_and_are_forgotten_when_one_is_replaced() -> None:

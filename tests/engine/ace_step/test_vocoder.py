@@ -9,6 +9,8 @@ import pytest
 from mlx.utils import tree_flatten, tree_map_with_path
 
 from mlx_music.ace_step import convolution, vocoder, vocoder_head
+from mlx_music.ace_step.autoencoder import MusicAutoencoder
+from mlx_music.ace_step.dcae import DCAE, DCAEConfig
 from mlx_music.ace_step.vocoder import (
     Backbone,
     Vocoder,
@@ -164,18 +166,45 @@ def test_weights_beyond_half_precision_keep_their_own() -> None:
     voice.head.ups[1].weight = 1e-6 * voice.head.ups[1].weight
     exact = voice.decode(_mel(20))
     assert not voice.try_half_precision(voice.backbone(_mel(20)))
+    assert voice.half_precision is False
+    (note,) = MusicAutoencoder(DCAE(DCAEConfig()), voice).notes
+    assert "float32" in note
     assert mx.array_equal(voice.decode(_mel(20)), exact)
 
 
 def test_half_precision_is_tried_once_and_only_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
-    monkeypatch.setattr(Vocoder, "try_half_precision", lambda self, x: tried.append(self))
     voice = Vocoder(VocoderConfig(**SMALL))
     voice.decode_chunked(_mel(20), 8)
-    assert not tried
+    assert voice.half_precision is None
     monkeypatch.setattr(vocoder, "on_cpu", lambda: False)
     voice.decode_chunked(_mel(20), 8)
-    assert tried == [voice]
+    assert voice.half_precision is True
+    monkeypatch.setattr(Vocoder, "try_half_precision", lambda self, x: pytest.fail("again"))
+    voice.decode_chunked(_mel(20), 8)
+
+
+def test_music_that_is_no_number_does_not_decide_on_half_precision() -> None:
+    voice = Vocoder(VocoderConfig(**SMALL))
+    assert not voice.try_half_precision(mx.nan * voice.backbone(_mel(20)))
+    assert voice.half_precision is None
+    assert voice.head.conv_pre.weight.dtype == mx.float32
+
+
+def test_half_precision_that_is_interrupted_leaves_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    voice = Vocoder(VocoderConfig(**SMALL))
+    exact, cast = voice.decode(_mel(20)), voice.head.set_dtype
+
+    def interrupted(dtype: mx.Dtype) -> None:
+        cast(dtype)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(voice.head), "set_dtype", lambda self, dtype: interrupted(dtype))
+    with pytest.raises(KeyboardInterrupt):
+        voice.try_half_precision(voice.backbone(_mel(20)))
+    assert voice.half_precision is None
+    assert mx.array_equal(voice.decode(_mel(20)), exact)
 
 
 def _published(old_spelling: bool = True) -> dict[str, mx.array]:
