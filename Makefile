@@ -24,6 +24,11 @@ TEST_PACKAGES := libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libgssa
   libxcb-icccm4 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-randr0 \
   libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0
 
+# The one that comes with macOS is older.
+NEEDS_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+  echo "MLX Music needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." \
+    "Name another with: make PYTHON=python3.12"; exit 1; }
+
 .PHONY: demo test app rehearse bench sketch-score lint clean system
 .DELETE_ON_ERROR:
 
@@ -36,6 +41,7 @@ test: system $(VENV)/.dev lint
 
 # Steps that are done already are passed over. Some of them alone: make app STEPS="sign verify"
 app:
+	@$(NEEDS_PYTHON)
 	$(PYTHON) -m resources.packaging $(STEPS)
 
 # For Linux, with Python 3.11 or 3.12. What it downloads stays in build/.
@@ -59,9 +65,7 @@ clean:
 	rm -rf $(VENV) build dist output *.egg-info .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/bin/python: | system
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
-	  echo "MLX Music needs Python 3.10 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). \
-	Name another with: make PYTHON=python3.12"; exit 1; }
+	@$(NEEDS_PYTHON)
 	@$(PYTHON) -m venv $(VENV) || { \
 	  echo "No virtual environment could be made; on Debian: apt-get install python3-venv"; \
 	  exit 1; }

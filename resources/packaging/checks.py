@@ -142,6 +142,8 @@ def minimum_system(bundle: Bundle) -> Iterator[str]:
     for path in bundle.files:
         if path.suffix == ".metallib":
             minimums[path] = _metal_system(path)
+            if minimums[path] is None:
+                yield f"{bundle.name(path)}: no Metal library, or of a kind that is new"
     for path, minimum in minimums.items():
         if minimum is not None and minimum > OLDEST_SYSTEM:
             yield (
@@ -156,12 +158,12 @@ def load_commands(bundle: Bundle) -> Iterator[str]:
         for rpath in part.rpaths:
             if not rpath.startswith("@"):
                 yield f"{bundle.name(path)}: looks for libraries in {rpath}, outside of the app"
-        for library in part.libraries:
-            if library.name.startswith(_SYSTEM):
+        for name in part.libraries:
+            if name.startswith(_SYSTEM):
                 continue
-            places = _places(bundle, path, library.name, [*_rpaths(bundle, path), *own])
+            places = _places(bundle, path, name, [*_rpaths(bundle, path), *own])
             if not any(_inside(bundle.app, place) for place in places):
-                yield f"{bundle.name(path)}: loads {library.name}, which is not in the app"
+                yield f"{bundle.name(path)}: loads {name}, which is not in the app"
 
 
 def mlx(bundle: Bundle) -> Iterator[str]:

@@ -51,9 +51,8 @@ _LC_CODE_SIGNATURE = 0x1D
 _LC_VERSION_MIN_MACOSX = 0x24
 _LC_BUILD_VERSION = 0x32
 _LC_RPATH = 0x8000001C
-_LC_LOAD_WEAK_DYLIB = 0x80000018
 #: LOAD, LOAD_WEAK, REEXPORT, LAZY_LOAD, and LOAD_UPWARD.
-_LC_LOADS = frozenset((0xC, _LC_LOAD_WEAK_DYLIB, 0x8000001F, 0x20, 0x80000023))
+_LC_LOADS = frozenset((0xC, 0x80000018, 0x8000001F, 0x20, 0x80000023))
 
 Version = tuple[int, int]
 
@@ -63,21 +62,13 @@ class MachOError(PackagingError):
 
 
 @dataclass(frozen=True)
-class Library:
-    """A library that a file loads. `weak`: the program starts without it, too."""
-
-    name: str
-    weak: bool = False
-
-
-@dataclass(frozen=True)
 class Slice:
     """What a Mach-O file holds for one architecture. Offsets and sizes are in bytes.
 
     offset, size: where the slice lies in the file; a thin file is one slice from 0 to its end.
     minimum_system: the oldest macOS it runs on, None where it does not say.
     install_name: what a library is called by those that load it.
-    libraries, rpaths: as written, in order.
+    libraries, rpaths: what it loads, and where it looks for that; as written, in order.
     signature: where the code signature lies, (offset within the slice, size); None if unsigned.
     """
 
@@ -87,7 +78,7 @@ class Slice:
     file_type: int
     minimum_system: Version | None = None
     install_name: str | None = None
-    libraries: tuple[Library, ...] = ()
+    libraries: tuple[str, ...] = ()
     rpaths: tuple[str, ...] = ()
     signature: tuple[int, int] | None = None
 
@@ -166,11 +157,11 @@ def _read_slice(file: BinaryIO, offset: int, size: int) -> Slice:
     minimum: Version | None = None
     install_name: str | None = None
     signature: tuple[int, int] | None = None
-    libraries: list[Library] = []
+    libraries: list[str] = []
     rpaths: list[str] = []
     for command, body in _commands(order, commands, count):
         if command in _LC_LOADS:
-            libraries.append(Library(_text(order, body), command == _LC_LOAD_WEAK_DYLIB))
+            libraries.append(_text(order, body))
         elif command == _LC_RPATH:
             rpaths.append(_text(order, body))
         elif command == _LC_ID_DYLIB:

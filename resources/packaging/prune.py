@@ -118,7 +118,7 @@ def _unused_frameworks(pyside: Path) -> list[Path]:
 def _frameworks_loaded(path: Path) -> set[str]:
     if not is_macho(path):
         return set()
-    loaded = (library.name for part in read_macho(path) for library in part.libraries)
+    loaded = (name for part in read_macho(path) for name in part.libraries)
     return {
         PurePosixPath(name).name
         for name in loaded

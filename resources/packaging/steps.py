@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from resources.packaging import notarize, wheels
-from resources.packaging.checks import check_bundle
+from resources.packaging.checks import OLDEST_SYSTEM, check_bundle
 from resources.packaging.dmg import check_content, make_dmg, mounted
 from resources.packaging.frameworks import fix_frameworks
 from resources.packaging.layout import NAME, PackagingError
@@ -192,12 +192,25 @@ def _require_mac() -> None:
     if sys.platform != "darwin" or platform.machine() != "arm64":
         here = f"{platform.system()} on {platform.machine()}"
         raise PackagingError(f"the app is built on macOS on Apple Silicon, and this is {here}")
-    if not sysconfig.get_config_var("PYTHONFRAMEWORK"):
+    wanted = f"/Library/Frameworks/Python.framework/Versions/{wheels.PYTHON}/bin/python3"
+    if not _runs_on_older_systems():
         raise PackagingError(
             f"the app needs the Python of python.org inside it, and {sys.executable} is another; "
-            "name it with: make app PYTHON=/Library/Frameworks/Python.framework/Versions/"
-            f"{wheels.PYTHON}/bin/python3"
+            f"name it with: make app PYTHON={wanted}"
         )
+    # Before anything is fetched.
+    wheels.require_python()
+
+
+def _runs_on_older_systems() -> bool:
+    """Whether this Python is a framework, made for the oldest system of the app or one before.
+
+    Those of Homebrew are frameworks, too, but made for the system that they are installed on.
+    """
+    oldest = sysconfig.get_config_var("MACOSX_DEPLOYMENT_TARGET")
+    if not sysconfig.get_config_var("PYTHONFRAMEWORK") or not oldest:
+        return False
+    return tuple(map(int, str(oldest).split("."))) <= OLDEST_SYSTEM
 
 
 def _require_dmg(job: Job) -> None:

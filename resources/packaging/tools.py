@@ -92,19 +92,28 @@ def _run(
     except FileNotFoundError:
         home = f"it comes with {_HOMES[name]}" if name in _HOMES else f"there is no {command[0]}"
         raise ToolError(f"{name} is missing: {home}") from None
-    except subprocess.TimeoutExpired:
-        raise ToolError(f"{_shown(command)} took more than {timeout} seconds") from None
+    except subprocess.TimeoutExpired as error:
+        # What it wrote until then says what it waits for. It is in bytes, whatever was asked for.
+        parts = [part for part in (error.stdout, error.stderr) if isinstance(part, bytes)]
+        output = b"".join(parts).decode(errors="replace")
+        raise ToolError(
+            f"{_shown(command)} took more than {timeout} seconds{_end_of(output)}", output
+        ) from None
 
 
 def _output(command: Command, done: subprocess.CompletedProcess[str], log: Path | None) -> str:
     if done.returncode == 0:
         return done.stdout
     output = done.stdout + done.stderr
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
     code = f"exit code {done.returncode}" if done.returncode > 0 else f"signal {-done.returncode}"
-    said = ": " + "; ".join(lines[-_LINES:]) if lines else ""
     kept = f" (all that it wrote: {log})" if log is not None else ""
-    raise ToolError(f"{_shown(command)} failed, {code}{said}{kept}", output)
+    raise ToolError(f"{_shown(command)} failed, {code}{_end_of(output)}{kept}", output)
+
+
+def _end_of(output: str) -> str:
+    """The last of what a program wrote, after a colon; nothing if it wrote nothing."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return ": " + "; ".join(lines[-_LINES:]) if lines else ""
 
 
 def _shown(command: Command) -> str:

@@ -83,15 +83,23 @@ def install(folder: Path, target: Path, python: str = PYTHON) -> None:
 def make_environment(folder: Path, wheels: Path) -> Path:
     """A virtual environment with the app's packages and what builds it; returns its Python.
 
-    For a Mac. The project itself is installed anew each time. Raises PackagingError where this
-    Python is not the one that the wheels are for.
+    For a Mac, and the Python that `require_python` is content with. The project itself is
+    installed anew each time.
     """
-    running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if running != PYTHON:
-        raise PackagingError(f"the app is built with Python {PYTHON}, and this is {running}")
     python = environment_with(folder, "--no-deps", *_from(wheels), *_exact(pins()))
     install_project(python)
     return python
+
+
+def require_python() -> None:
+    """Raises PackagingError where this Python is not the one that the wheels are for."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if running != PYTHON:
+        raise PackagingError(
+            f"the app is built with Python {PYTHON}, and {sys.executable} is {running}; name "
+            "another with: make app PYTHON=/Library/Frameworks/Python.framework/Versions/"
+            f"{PYTHON}/bin/python3"
+        )
 
 
 def environment_with(folder: Path, *install: str) -> Path:

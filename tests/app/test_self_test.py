@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from mlx_music import voices
 from mlx_music.resources import VARIABLE
 from mlx_music.text import dictionary
 from mlx_music_app import paths, self_test
+from mlx_music_app.audio import devices
 from mlx_music_app.self_test import CHECKS, CheckFailed, contents, desktop, run_checks
 from mlx_music_app.self_test.imports import import_all
 
@@ -167,6 +169,21 @@ def test_a_platform_plugin_that_is_missing_fails(
     monkeypatch.setattr(QLibraryInfo, "path", lambda _: str(tmp_path))
     with pytest.raises(CheckFailed, match="no plugin for the platform offscreen"):
         desktop.check_qt(tmp_path)
+
+
+def test_a_mac_that_does_not_tell_of_its_devices_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portaudio = SimpleNamespace(get_portaudio_version=lambda: (0, "PortAudio V19, revision 1"))
+    monkeypatch.setattr(devices, "portaudio", lambda: portaudio)
+    monkeypatch.setattr(devices, "output_devices", lambda: ("Speakers",))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(devices, "_core_audio", lambda: object())
+    monkeypatch.setattr(devices, "_property", lambda library, selector: b"\0\0\0\0")
+    assert desktop.check_outputs(tmp_path) == "PortAudio V19, 1 devices"
+    monkeypatch.setattr(devices, "_property", lambda library, selector: b"")
+    with pytest.raises(CheckFailed, match="cannot be asked"):
+        desktop.check_outputs(tmp_path)
 
 
 def test_a_window_over_the_person_s_library_is_refused(tmp_path: Path, qapp: object) -> None:

@@ -30,8 +30,10 @@ def check_qt(_: Path) -> str:
         loader = QPluginLoader(str(files[0]))
         if not loader.load():
             raise CheckFailed(f"{files[0]} cannot be loaded: {loader.errorString()}")
-    if b"svg" not in [bytes(name.data()) for name in QImageReader.supportedImageFormats()]:
-        raise CheckFailed(f"no plugin for pictures in SVG in {plugins / 'imageformats'}")
+    pictures = [bytes(name.data()) for name in QImageReader.supportedImageFormats()]
+    for kind in ("svg", "jpeg"):
+        if kind.encode() not in pictures:
+            raise CheckFailed(f"no plugin for {kind} pictures in {plugins / 'imageformats'}")
     return f"Qt {qVersion()}, {', '.join(wanted)}"
 
 
@@ -77,7 +79,8 @@ def check_outputs(_: Path) -> str:
         if sys.platform == "linux":  # where it is the system's
             return "no PortAudio on this system, so nothing can be heard"
         raise CheckFailed(f"PortAudio does not load: {error.__cause__}") from error
-    if sys.platform == "darwin" and not devices.hardware_state():
+    # A bar is between what two questions bring, and is left alone where neither is answered.
+    if sys.platform == "darwin" and not devices.hardware_state().strip(b"|"):
         raise CheckFailed("CoreAudio cannot be asked for its devices")
     return f"{version.partition(',')[0]}, {len(devices.output_devices())} devices"
 

@@ -10,11 +10,11 @@ from types import TracebackType
 
 
 def _prepare() -> None:
+    if any(argument.startswith("--") for argument in sys.argv[1:]):
+        sys.excepthook = _end
     # py2app's program goes back to the "C" locale once Python has started, and files that are
     # opened without an encoding would be taken for ASCII: the data of several libraries is not.
     locale.setlocale(locale.LC_CTYPE, "UTF-8" if sys.platform == "darwin" else "C.UTF-8")
-    if any(argument.startswith("--") for argument in sys.argv[1:]):
-        sys.excepthook = _end
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -67,6 +67,12 @@ def test_kernels_for_a_newer_system(finished: Path) -> None:
     assert check_bundle(finished) == [f"{path}: needs macOS 26.2, the app promises 14.0"]
 
 
+def test_kernels_that_say_nothing(finished: Path) -> None:
+    path = f"{PACKAGES}/mlx/lib/mlx.metallib"
+    (finished / path).write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    assert check_bundle(finished) == [f"{path}: no Metal library, or of a kind that is new"]
+
+
 def test_older_and_unknown_systems_are_fine(finished: Path) -> None:
     put(finished / LIBRARY, mach_o.thin(system=None))
     assert check_bundle(finished) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resources.packaging.macho import Library, MachOError, find_macho, is_macho, read_macho
+from resources.packaging.macho import MachOError, find_macho, is_macho, read_macho
 from resources.packaging.signature import read_signature
 from tests.packaging.finishing import mach_o
 
@@ -27,8 +27,8 @@ def test_a_thin_file_says_all(tmp_path: Path) -> None:
     assert part.minimum_system == (14, 2)
     assert part.install_name == "@rpath/lib.dylib"
     assert part.libraries == (
-        Library("@rpath/other.dylib"),
-        Library("/usr/lib/libSystem.B.dylib"),
+        "@rpath/other.dylib",
+        "/usr/lib/libSystem.B.dylib",
     )
     assert part.rpaths == ("@loader_path/", "@loader_path/../lib")
     assert part.signature is None

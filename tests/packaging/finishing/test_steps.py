@@ -232,6 +232,21 @@ def test_the_app_is_built_with_the_python_of_python_org(
         STEPS[0].run(Job(root, {}))
 
 
+@pytest.mark.parametrize(("system", "right"), [("10.13", True), ("14.0", True), ("15", False)])
+def test_a_python_made_for_newer_systems_is_refused(
+    root: Path, monkeypatch: pytest.MonkeyPatch, system: str, right: bool
+) -> None:
+    """Such as Homebrew's; found out before anything is fetched."""
+    told = {"PYTHONFRAMEWORK": "Python", "MACOSX_DEPLOYMENT_TARGET": system}
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(steps.sysconfig, "get_config_var", told.get)
+    monkeypatch.setattr(steps.wheels, "PYTHON", "3.99")
+    said = r"built with Python 3\.99, and" if right else r"needs the Python of python\.org"
+    with pytest.raises(PackagingError, match=said):
+        STEPS[0].run(Job(root, {}))
+
+
 def test_building_calls_py2app(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "_require_mac", lambda: None)
     job = Job(root, {})

@@ -43,6 +43,13 @@ def test_a_program_that_takes_too_long() -> None:
         run(python("import time; time.sleep(60)"), timeout=0.2)
 
 
+def test_what_a_program_that_hangs_has_written() -> None:
+    code = "import time; print('Symbol not found', flush=True); time.sleep(60)"
+    with pytest.raises(ToolError, match=r"took more than 2 seconds: Symbol not found$") as error:
+        run(python(code), timeout=2)
+    assert error.value.output == "Symbol not found\n"
+
+
 def test_a_missing_program() -> None:
     with pytest.raises(ToolError, match=r"^nothing is missing: there is no /nowhere/nothing$"):
         run(["/nowhere/nothing", "--now"])
