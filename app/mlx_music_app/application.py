@@ -24,6 +24,7 @@ from mlx_music_app.preferences import Preferences
 from mlx_music_app.single_instance import FirstInstance, hand_over
 from mlx_music_app.ui.main_window import MainWindow
 from mlx_music_app.ui.style.theme import theme
+from mlx_music_app.wakefulness import Wakefulness
 from mlx_music_app.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Session(QObject):
         self._waiting: list[Path] = []
         self._extra: MenuBarExtra | None = None
         self._badge: DockBadge | None = None
+        self._wakefulness = Wakefulness(self)
         self.window: MainWindow | None = None
         self.crashes = diagnostics.CrashReporter(self)
         self.first = FirstInstance(self)
@@ -76,6 +78,7 @@ class Session(QObject):
         with theme().building():
             window = self.window = MainWindow(self.parts)
         self.wiring = Wiring(self.parts, window)
+        self.parts.controller.busyChanged.connect(self._wakefulness.keep)
         self.crashes.crashed.connect(self._on_crash)
         self.first.startedAgain.connect(self._on_started_again)
         window.closing.connect(self._on_closing)
@@ -90,6 +93,7 @@ class Session(QObject):
         if self._extra is not None:
             self._extra.hide()
         ended = self.parts.close()
+        self._wakefulness.end()
         if self.window is not None:
             # Now, in this order, and not when the interpreter happens to come across it.
             shiboken6.delete(self.window)
