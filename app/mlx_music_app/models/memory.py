@@ -14,10 +14,10 @@ from mlx_music.ace_step.published import DCAE_FOLDER, FOLDERS, TEXT_ENCODER, TRA
 from mlx_music.weights.component_files import ComponentFiles
 from mlx_music_app.models.words import size_in_words
 
-#: The published model's transformer in bfloat16, the largest part, before it is here to be looked
-#: at; and all that it keeps in memory, as far as it can.
-PUBLISHED_TRANSFORMER = 5_176_854_784
-PUBLISHED_WEIGHTS = 6_290_000_000
+#: Numbers in the published model's transformer, the largest part, before it is here to be looked
+#: at; and the bytes of its other networks that stay in memory.
+PUBLISHED_TRANSFORMER = 2_588_427_392
+PUBLISHED_OTHERS = 1_110_000_000
 
 #: Tokens of a condition: a long prompt and the lyrics of a whole song, as guided steps have them.
 _TOKENS = 1_000
@@ -60,12 +60,14 @@ def memory_need(folder: Path | None, limit_gb: float) -> MemoryNeed:
     limit_gb: the person's limit, 0 for the engine's. Imports MLX, which takes a moment: not for
     the main thread. Reads headers only.
     """
+    from mlx_music import backend
     from mlx_music.ace_step.memory import GIGABYTE, default_limit, plan_residency
 
     limit = int(limit_gb * GIGABYTE) if limit_gb > 0 else default_limit()
     working = _working_bytes(folder)
     if folder is None:
-        return MemoryNeed(PUBLISHED_TRANSFORMER + working, PUBLISHED_WEIGHTS + working, limit)
+        least = PUBLISHED_TRANSFORMER * backend.dtype_of(None).size + working
+        return MemoryNeed(least, least + PUBLISHED_OTHERS, limit)
     sizes = {name: _computed_bytes(folder, name) for name in FOLDERS}
     sound = sizes[DCAE_FOLDER] + sizes[VOCODER]
     least, most = (
