@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from resources.packaging import notarize, wheels
+from resources.packaging import contents, notarize, wheels
 from resources.packaging.checks import OLDEST_SYSTEM, check_bundle
 from resources.packaging.dmg import check_content, make_dmg, mounted
 from resources.packaging.frameworks import fix_frameworks
@@ -36,7 +36,6 @@ PROJECT = HERE.parents[1]
 
 #: What the app is built from, without what builds it.
 _SOURCES = ("engine", "app", "pyproject.toml", "setup.py", "setup_app.py")
-_RESOURCES = ("sketch", "icons", "presets.json", "style.qss")
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,7 @@ def _ours(*names: str) -> Callable[[Job], list[Input]]:
 def _environment_inputs(job: Job) -> list[Input]:
     # The project is installed into the environment, so it is made anew when a source changes.
     sources: list[Input] = [job.root / name for name in _SOURCES]
-    sources += [job.root / "resources" / name for name in _RESOURCES]
+    sources += [job.root / "resources" / name for name in contents.SHIPPED]
     lists = [HERE / "wheels.py", HERE / "requirements-macos.txt", HERE / "requirements-build.txt"]
     return [sys.version, sys.base_prefix, *lists, *sources]
 

@@ -50,13 +50,18 @@ def _by_kernel(
             return plain(*args, **kwargs)
         key = tuple(_trait(each) for each in args)
         if key not in trusted:
-            trusted[key] = _agree(kernel, plain, args, kwargs)
+            verdict = _agree(kernel, plain, args, kwargs)
+            if verdict is None:
+                return plain(*args, **kwargs)
+            trusted[key] = verdict
         return (kernel if trusted[key] else plain)(*args, **kwargs)
 
     return operation
 
 
-def _agree(kernel: Any, plain: Any, args: Any, kwargs: Any) -> bool:
+def _agree(kernel: Any, plain: Any, args: Any, kwargs: Any) -> bool | None:
+    """Whether the kernel makes what the plain operation does; None if that cannot be told from
+    these arguments, where all that it makes is zeros or no numbers."""
     expected = _arrays(plain(*args, **kwargs))
     mx.eval(expected)
     try:
@@ -72,6 +77,8 @@ def _agree(kernel: Any, plain: Any, args: Any, kwargs: Any) -> bool:
         largest = float(np.array(mx.where(known, mx.abs(theirs), 0).max()))
         if not difference <= _TOLERANCE * largest:
             return _refuse(plain.__name__, f"differs by {difference:.2g} of {largest:.2g}")
+        if largest == 0.0:
+            return None
     return True
 
 

@@ -65,8 +65,8 @@ def _unpacked(packed: Path, folder: Path) -> Path:
         _put_in_place(hidden, folder)
     except OSError as error:
         raise LyricsError(
-            f"{folder}: the Japanese dictionary cannot be unpacked there ({error.strerror}); "
-            "free 300 MB, or the way"
+            f"{folder}: the Japanese dictionary cannot be unpacked there ({error.strerror}); it "
+            f"needs 300 MB and a folder that can be written to, which {VARIABLE} can name"
         ) from error
     except zipfile.BadZipFile as error:
         raise LyricsError(f"{packed}: is damaged ({error}); install MLX Music again") from error

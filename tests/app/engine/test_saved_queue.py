@@ -61,6 +61,13 @@ def on_disk() -> list[tuple[str, int]]:
     return [(job.title, job.takes) for job in read_queue(queue_file())]
 
 
+def wait_for_funk(files: TakeFiles) -> None:
+    """Without an event loop: what was made is heard of only in the shutdown."""
+    deadline = time.monotonic() + 5
+    while not list(files.folder.glob("Funk*.wav")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
 def other_value(value: Any) -> Any:
     """One of the same type that is not the default."""
     if isinstance(value, bool):
@@ -225,10 +232,7 @@ def test_a_take_that_ends_while_quitting_is_not_made_again(
     assert engine.inside.wait(5)
     saved.close()
     engine.go.set()
-    # Without an event loop: what was made is heard of only in the shutdown.
-    deadline = time.monotonic() + 5
-    while not list(files.folder.glob("Funk*.wav")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for_funk(files)
     assert controller.shutdown(5000)
     first, second = read_queue(queue_file())
     assert (first.id, first.takes, first.request.seed) == (job_id, 1, 4)
@@ -243,9 +247,7 @@ def test_the_last_take_of_a_job_ends_it_while_quitting(
     assert engine.inside.wait(5)
     saved.close()
     engine.go.set()
-    deadline = time.monotonic() + 5
-    while not list(files.folder.glob("Funk*.wav")) and time.monotonic() < deadline:
-        time.sleep(0.005)
+    wait_for_funk(files)
     assert controller.shutdown(5000)
     assert on_disk() == []
 

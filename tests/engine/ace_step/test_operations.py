@@ -101,6 +101,16 @@ def test_a_kernel_that_is_wrong_is_not_used(fault: str, monkeypatch: pytest.Monk
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("nothing", [0.0, mx.nan])
+def test_what_proves_nothing_is_no_proof(nothing: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx, "default_device", lambda: mx.Device(mx.gpu))
+    operation = accelerated._by_kernel(lambda x: x * 3, lambda x: x * 2, lambda _: True)
+    assert operation(mx.full((1, 4), nothing)).shape == (1, 4)
+    # So a kernel that is wrong is still found out.
+    with pytest.warns(RuntimeWarning, match="does not work on this system"):
+        assert operation(mx.ones((1, 4))).tolist() == [[2.0] * 4]
+
+
 def test_a_kernel_is_compared_once_for_each_width_and_dtype(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
