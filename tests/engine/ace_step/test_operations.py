@@ -20,6 +20,12 @@ from tests.parity.conftest import relative_error
 FRAMES, FEATURES, HEAD = 7, 256, 32
 
 
+@pytest.fixture(autouse=True)
+def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test has refused is nothing to the songs of other tests."""
+    monkeypatch.setattr(accelerated, "_refused", {})
+
+
 def drawn(*shape: int) -> mx.array:
     values = np.random.default_rng(sum(shape)).standard_normal(shape)
     return mx.array(values.astype(np.float32))
@@ -93,7 +99,6 @@ def test_a_kernel_that_is_wrong_is_not_used(fault: str, monkeypatch: pytest.Monk
         return x * 2
 
     operation = accelerated._by_kernel(kernel, double, lambda _: True)
-    monkeypatch.setattr(accelerated, "_refused", {})
     x = mx.array([1.0, 2.0, 8.0])
     with pytest.warns(RuntimeWarning, match="'double' does not work on this system"):
         assert operation(x).tolist() == [2, 4, 16]
@@ -148,8 +153,7 @@ def fits_always(*_: Any) -> bool:
     return True
 
 
-def test_a_song_is_told_of_kernels_that_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accelerated, "_refused", {})
+def test_a_song_is_told_of_kernels_that_are_not_used() -> None:
     assert accelerated.refusals() is None
     message = "Unable to build metal library from source\nprogram_source:3: error: no\nmore"
     with pytest.warns(RuntimeWarning, match=r"\(program_source:3: error: no\)"):
