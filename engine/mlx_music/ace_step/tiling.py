@@ -83,5 +83,11 @@ class Pace:
         self._running = arrays
 
 
+def middle(x: mx.array, axis: int, size: int) -> mx.array:
+    """The middle of `x`, of at most `size` positions."""
+    start = max(0, x.shape[axis] - size) // 2
+    return _slice(x, axis, start, start + size)
+
+
 def _slice(x: mx.array, axis: int, start: int, stop: int) -> mx.array:
     return x[(slice(None),) * axis + (slice(start, stop),)]

@@ -35,7 +35,9 @@ VOCODER: dict[str, Any] = {
     "input_channels": 128,
     "depths": [1, 1, 2, 2],
     "dims": [96, 128, 144, 144],
-    "kernel_sizes": [7],
+    # Two seconds on each side, all blocks together: what a held note sounds like depends on when
+    # it began (see `train_vocoder`).
+    "kernel_sizes": [61],
     "num_mels": 144,
     "upsample_initial_channel": 256,
     "upsample_rates": [4, 4, 8, 4],

@@ -12,8 +12,15 @@ SAMPLE_RATE, N_FFT, HOP, BINS = 44_100, 2048, 512, 128
 #: Samples that a frame sees before and after its own hop.
 MARGIN = (N_FFT - HOP) // 2
 
+#: Bins of a spectrum whose phases `phases` gives: the lowest but the first, up to 2 kHz.
+PHASE_BINS = 96
+
 _F_MIN, _F_MAX = 40.0, 16_000.0
+#: Up to here a song is notes rather than noise, and its phases are worth knowing.
+_TONAL_HZ = 4_000.0
 _MEL_MIN, _MEL_MAX = -11.0, 3.0
+
+_RESOLUTIONS = (256, 512, 1024, 2048, 4096)
 
 
 def filterbank() -> Tensor:
@@ -44,8 +51,7 @@ class MelSpectrogram:
         """(batch, samples) to (batch, BINS, frames); `padded` says that MARGIN is there already."""
         if not padded:
             audio = F.pad(audio[:, None], (MARGIN, MARGIN), mode="reflect")[:, 0]
-        frames = audio.unfold(-1, N_FFT, HOP) * self.window
-        spectrum = torch.fft.rfft(frames)
+        spectrum = torch.fft.rfft(audio.unfold(-1, N_FFT, HOP) * self.window)
         magnitude = torch.sqrt(spectrum.real**2 + spectrum.imag**2 + 1e-6)
         return torch.log(torch.clamp(magnitude @ self.filterbank, min=1e-5)).transpose(1, 2)
 
@@ -59,16 +65,51 @@ def denormalise(mel: Tensor) -> Tensor:
     return (mel + 1.0) / 2.0 * (_MEL_MAX - _MEL_MIN) + _MEL_MIN
 
 
+def _window(size: int, like: Tensor) -> Tensor:
+    return torch.hann_window(size, device=like.device)
+
+
+def phases(audio: Tensor) -> Tensor:
+    """The low spectrum of every mel frame, real parts and then imaginary parts, at the square root
+    of its magnitude: (batch, frames, 2 * PHASE_BINS).
+
+    audio: (batch, samples) with MARGIN on both sides. Phases are those at the middle of a frame.
+    """
+    spectrum = torch.fft.rfft(audio.unfold(-1, N_FFT, HOP) * _window(N_FFT, audio))
+    spectrum = spectrum[..., 1 : PHASE_BINS + 1]
+    spectrum = spectrum * (spectrum.abs() + 1e-3).rsqrt()
+    # Half a window on, bin k has turned k half turns.
+    spectrum[..., ::2] *= -1.0
+    return torch.cat([spectrum.real, spectrum.imag], dim=-1)
+
+
+def phase_loss(made: Tensor, true: Tensor) -> Tensor:
+    """How far spectra are apart as complex numbers below 4 kHz, at the square root of their
+    magnitude and beside that of the true one; of (batch, samples)."""
+    total = made.new_zeros(())
+    for size in (1024, 2048, 4096):
+        bins = round(_TONAL_HZ / SAMPLE_RATE * size)
+        window, scaled = _window(size, made), []
+        for sound in (made, true):
+            spectrum = torch.stft(sound, size, size // 4, window=window, return_complex=True)
+            spectrum = spectrum[:, :bins]
+            scaled.append(torch.view_as_real(spectrum * (spectrum.abs() + 1e-3).rsqrt()))
+        ours, theirs = scaled
+        distance = ((ours - theirs).square().sum(-1) + 1e-6).sqrt().mean()
+        total = total + distance / (theirs.square().sum(-1) + 1e-6).sqrt().mean()
+    return total / 3
+
+
 def stft_loss(made: Tensor, true: Tensor) -> Tensor:
     """Spectral convergence and log magnitude at several resolutions (Yamamoto et al., 2020,
     arXiv 1910.11480), of (batch, samples)."""
     total = made.new_zeros(())
-    for size in (256, 512, 1024, 2048):
-        window = torch.hann_window(size, device=made.device)
+    for size in _RESOLUTIONS:
+        window = _window(size, made)
         ours, theirs = (
             torch.stft(x, size, size // 4, window=window, return_complex=True).abs() + 1e-5
             for x in (made, true)
         )
         total = total + (ours - theirs).norm() / theirs.norm()
         total = total + (ours.log() - theirs.log()).abs().mean()
-    return total / 4
+    return total / len(_RESOLUTIONS)

@@ -24,7 +24,6 @@ from transformers import UMT5Config, UMT5EncoderModel
 from resources.sketch.recipe import sizes
 from resources.sketch.recipe.captions import caption
 from resources.sketch.recipe.muon import Muon
-from resources.sketch.recipe.networks import Transformer
 from resources.sketch.recipe.songs import training_song
 from resources.sketch.recipe.training import (
     Average,
@@ -40,6 +39,7 @@ from resources.sketch.recipe.training import (
     set_rate,
     shipped,
 )
+from resources.sketch.recipe.transformer import Transformer
 
 _PEAK_RATE = 1.2e-3
 _DECAY = 0.02

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,10 +162,12 @@ class Log:
     def __init__(self, path: Path, every: float = 10.0) -> None:
         self._path, self._every = path, every
         self._sums: dict[str, Any] = {}
+        self._counts: Counter[str] = Counter()
         self._count, self._last = 0, time.monotonic()
 
     def add(self, **losses: torch.Tensor) -> None:
         self._count += 1
+        self._counts.update(losses.keys())
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0) + value.detach()
         if self._count % 32 == 0:
@@ -174,10 +177,10 @@ class Log:
         now = time.monotonic()
         if now - self._last < self._every:
             return
-        means = "  ".join(f"{k} {v.item() / self._count:.4f}" for k, v in self._sums.items())
+        means = "  ".join(f"{k} {v.item() / self._counts[k]:.4f}" for k, v in self._sums.items())
         pace = self._count / (now - self._last)
         line = f"{clock.spent:7.1f} s  {clock.progress:4.0%}  step {step}  {pace:.1f}/s  {means}"
         print(line, flush=True)
         with self._path.open("a") as file:
             file.write(line + "\n")
-        self._sums, self._count, self._last = {}, 0, now
+        self._sums, self._counts, self._count, self._last = {}, Counter(), 0, now

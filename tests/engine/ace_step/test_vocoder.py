@@ -13,6 +13,7 @@ from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.dcae import DCAE, DCAEConfig
 from mlx_music.ace_step.vocoder import (
     Backbone,
+    DepthwiseConv,
     Vocoder,
     VocoderConfig,
     sanitize,
@@ -104,6 +105,24 @@ def test_chunks_come_one_by_one(voice: Vocoder, monkeypatch: pytest.MonkeyPatch)
     assert sum(lengths) == 200 * 24
     assert len(lengths) == len(seen) > 4
     assert len(set(seen)) == 1, "each shape costs a GPU new kernels"
+
+
+@pytest.mark.parametrize("frames", [1, 70, 200])
+def test_long_kernels_give_what_short_ones_would(frames: int) -> None:
+    mx.random.seed(0)
+    conv = DepthwiseConv(6, 61)
+    x = mx.random.normal((2, frames, 6))
+    padded = mx.pad(x, [(0, 0), (30, 30), (0, 0)])
+    slow = sum(padded[:, k : k + frames] * conv.weight[:, k, 0] for k in range(61)) + conv.bias
+    assert np.allclose(conv(x), slow, atol=1e-5)
+
+
+def test_chunks_of_a_vocoder_with_long_kernels() -> None:
+    mx.random.seed(0)
+    voice = Vocoder(VocoderConfig(**{**SMALL, "kernel_sizes": (61,)}))
+    mel = _mel(300)
+    whole, chunks = voice.decode(mel), voice.decode_chunked(mel, 64)
+    assert np.allclose(chunks, whole, atol=1e-4 * np.abs(whole).max())
 
 
 def test_channels_of_a_batch_do_not_mix(voice: Vocoder) -> None:

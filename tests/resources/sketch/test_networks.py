@@ -34,11 +34,12 @@ def components(sketch: Path) -> Components:
 
 
 def test_vocoder(sketch: Path, components: Components) -> None:
-    from resources.sketch.recipe import networks, sizes
+    from resources.sketch.recipe import sizes
     from resources.sketch.recipe.training import shipped
+    from resources.sketch.recipe.vocoder import Vocoder
 
     weights = shipped(sketch / "music_vocoder")
-    model = networks.Vocoder(sizes.VOCODER)
+    model = Vocoder(sizes.VOCODER)
     model.load_state_dict({k: v for k, v in weights.items() if "mel_transform" not in k})
     mel = torch.randn(1, 128, 20, generator=torch.Generator().manual_seed(0)) * 2 - 5
     ours = components.autoencoder.vocoder.decode(mx.array(mel.transpose(1, 2).numpy()))

@@ -1,127 +1,17 @@
-"""The two networks that no library has, in PyTorch, with the names of the published checkpoint.
+"""The transformer in PyTorch, with the names of the published checkpoint.
 
-They exist to be trained: `mlx_music.ace_step` has them for use, and a test holds the two
-against each other. (The other two are diffusers' `AutoencoderDC` and transformers'
-`UMT5EncoderModel`.) Channels come second, as PyTorch has them.
+It exists to be trained: `mlx_music.ace_step` has it for use, and a test holds the two against
+each other.
 """
 
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-
-class ConvNeXtBlock(nn.Module):
-    def __init__(self, channels: int, kernel: int) -> None:
-        super().__init__()
-        self.dwconv = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=channels)
-        self.norm = nn.LayerNorm(channels, eps=1e-6)
-        self.pwconv1 = nn.Linear(channels, 4 * channels)
-        self.pwconv2 = nn.Linear(4 * channels, channels)
-        self.gamma = nn.Parameter(torch.full((channels,), 0.1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.dwconv(x).transpose(1, 2))
-        y = self.gamma * self.pwconv2(F.gelu(self.pwconv1(y)))
-        return x + y.transpose(1, 2)
-
-
-class ChannelNorm(nn.Module):
-    """Layer norm over the channels of (batch, channels, time)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = F.layer_norm(x.transpose(1, 2), self.weight.shape, self.weight, self.bias, 1e-6)
-        return y.transpose(1, 2)
-
-
-class Backbone(nn.Module):
-    def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__()
-        dims, kernel = config["dims"], config["kernel_sizes"][0]
-        stem = nn.Conv1d(config["input_channels"], dims[0], 7, padding=3, padding_mode="replicate")
-        self.channel_layers = nn.ModuleList([nn.Sequential(stem, ChannelNorm(dims[0]))])
-        for narrow, wide in pairwise(dims):
-            step = nn.Sequential(ChannelNorm(narrow), nn.Conv1d(narrow, wide, 1))
-            self.channel_layers.append(step)
-        self.stages = nn.ModuleList(
-            nn.Sequential(*(ConvNeXtBlock(width, kernel) for _ in range(depth)))
-            for width, depth in zip(dims, config["depths"], strict=True)
-        )
-        self.norm = ChannelNorm(dims[-1])
-
-    def forward(self, x: Tensor) -> Tensor:
-        for layers, blocks in zip(self.channel_layers, self.stages, strict=True):
-            x = blocks(layers(x))
-        return self.norm(x)
-
-
-class ResBlock(nn.Module):
-    def __init__(self, channels: int, kernel: int, dilations: list[int]) -> None:
-        super().__init__()
-
-        def conv(dilation: int) -> nn.Conv1d:
-            padding = dilation * (kernel // 2)
-            return nn.Conv1d(channels, channels, kernel, dilation=dilation, padding=padding)
-
-        self.convs1 = nn.ModuleList(conv(dilation) for dilation in dilations)
-        self.convs2 = nn.ModuleList(conv(1) for _ in dilations)
-
-    def forward(self, x: Tensor) -> Tensor:
-        for dilated, plain in zip(self.convs1, self.convs2, strict=True):
-            x = x + plain(F.silu(dilated(F.silu(x))))
-        return x
-
-
-class Head(nn.Module):
-    def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__()
-        width = config["upsample_initial_channel"]
-        kernel = config["pre_conv_kernel_size"]
-        self.conv_pre = nn.Conv1d(config["num_mels"], width, kernel, padding=kernel // 2)
-        self.ups, self.resblocks = nn.ModuleList(), nn.ModuleList()
-        ups = zip(config["upsample_rates"], config["upsample_kernel_sizes"], strict=True)
-        for rate, size in ups:
-            up = nn.ConvTranspose1d(width, width // 2, size, rate, padding=(size - rate) // 2)
-            self.ups.append(up)
-            width //= 2
-            for branch, dilations in zip(
-                config["resblock_kernel_sizes"], config["resblock_dilation_sizes"], strict=True
-            ):
-                self.resblocks.append(ResBlock(width, branch, dilations))
-        self.branches = len(config["resblock_kernel_sizes"])
-        kernel = config["post_conv_kernel_size"]
-        self.conv_post = nn.Conv1d(width, 1, kernel, padding=kernel // 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv_pre(x)
-        for level, up in enumerate(self.ups):
-            x = up(F.silu(x))
-            start = level * self.branches
-            blocks = self.resblocks[start : start + self.branches]
-            x = torch.stack([block(x) for block in blocks]).mean(0)
-        return torch.tanh(self.conv_post(F.silu(x)).float()).squeeze(1)
-
-
-class Vocoder(nn.Module):
-    """Log-mels (batch, n_mels, frames) to waveforms (batch, frames * hop_length)."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__()
-        self.backbone = Backbone(config)
-        self.head = Head(config)
-
-    def forward(self, mel: Tensor) -> Tensor:
-        return self.head(self.backbone(mel))
 
 
 def rotary_tables(
