@@ -1,9 +1,15 @@
 """The official PyTorch modules on this GPU, measured as `mlx-music bench` measures ours.
 
     python -m tests.benchmarks.reference_speed --source DIR --json eager.json \\
-        [--compile-json compiled.json] [--compile transformer] [--duration 60] [--small]
+        [--compile-json compiled.json] [--compile blocks] [--duration 60] [--small]
     mlx-music bench --json ours.json
     mlx-music bench --compare eager.json ours.json
+
+With --compile-json alone, nothing is measured eager. Each file is written anew with every stage,
+so that one that is stopped has what was measured. To compile the transformer as a whole unrolls
+its 24 blocks for each length, which takes minutes; "blocks" compiles the block, once for a length,
+and leaves to eager what is around: the time step, the embedding and the final layer. The report
+says which it was.
 
 DIR holds a checkout of github.com/ace-step/ACE-Step. Needs torch, diffusers and transformers.
 Networks have random weights of the published sizes, in bfloat16 (on a CPU float32), batch 1, and
@@ -22,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,10 +50,19 @@ from mlx_music.benchmark.sizes import PUBLISHED, REPEATS, SMALL
 from tests.benchmarks import reference_modules as official
 from tests.benchmarks.reference_modules import LYRIC_ENCODER, MEL_BINS, import_official
 
-COMPILED = ("transformer", "decoders")
+#: What may be compiled, and the stages that it changes by how their names begin.
+COMPILED = {
+    "blocks": ("transformer ", "guided pair "),
+    "transformer": ("transformer ", "guided pair "),
+    "decoders": ("dcae ", "vocoder ", "decode "),
+}
 
 #: A latent frame is 4096 samples at 44.1 kHz, 8 mel frames, and 16 high.
 FRAMES_PER_SECOND, MEL_FRAMES, HEIGHT = 44_100 / 4096, 8, 16
+
+
+#: A first call that is worth a word (milliseconds).
+_LONG_CALL = 3000.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,9 @@ class Reference:
     def compile(self, parts: list[str]) -> None:
         """From now on, call these parts through `torch.compile`, each length for itself."""
         networks = self.networks
+        if "blocks" in parts:
+            for block in networks.transformer.transformer_blocks:
+                block.compile(dynamic=False)
         if "transformer" in parts:
             networks = replace(
                 networks, decode=torch.compile(networks.transformer.decode, dynamic=False)
@@ -228,7 +247,10 @@ class Clock:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
             resident = torch.cuda.memory_allocated()
-        for _ in range(3):  # compiles, and chooses algorithms
+        first = self._milliseconds(stage.call)  # compiles, and chooses algorithms
+        if first > _LONG_CALL:
+            print(f"({stage.name}: the first call took {first / 1000:.1f} s)", flush=True)
+        for _ in range(2):
             self._milliseconds(stage.call)
         samples = [self._milliseconds(stage.call) for _ in range(self.repeats)]
         if self.on_gpu:
@@ -260,9 +282,14 @@ class Clock:
 
 
 def measure(
-    reference: Reference, clock: Clock, durations: list[float], compiled: list[str]
-) -> Report:
-    """Time all stages and print them."""
+    reference: Reference,
+    clock: Clock,
+    durations: list[float],
+    compiled: list[str],
+    path: Path | None,
+) -> None:
+    """Time the stages and print them: all, or those that `compiled` changes. Write them to `path`
+    one by one."""
     import diffusers
     import transformers
 
@@ -284,12 +311,16 @@ def measure(
     made_by = f"ACE-Step's PyTorch modules, {'compiled' if compiled else 'eager'}"
     report = Report(made_by, now(), {"device": device, **versions}, settings, rate)
     print(heading(report), flush=True)
+    changed = tuple(chain(*(COMPILED[part] for part in compiled)))
     for stage in reference.stages(durations):
+        if compiled and not stage.name.startswith(changed):
+            continue
         result = clock.measure(stage)
         report = replace(report, stages=(*report.stages, result))
         print(row(report, result), flush=True)
-    print("", *remarks(report), "", sep="\n")
-    return report
+        if path is not None:
+            path.write_text(report.to_json(), encoding="utf-8")
+    print("", *remarks(report), "", sep="\n", flush=True)
 
 
 def main() -> int:
@@ -302,7 +333,9 @@ def main() -> int:
     )
     parser.add_argument("--small", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--json", type=Path, help="where results without torch.compile go")
-    parser.add_argument("--compile-json", type=Path, help="measure with torch.compile, too")
+    parser.add_argument(
+        "--compile-json", type=Path, help="where results with torch.compile go, of what it changes"
+    )
     parser.add_argument(
         "--compile", choices=COMPILED, action="append", help="what of it (default transformer)"
     )
@@ -313,14 +346,12 @@ def main() -> int:
     reference = Reference(args.source, args.small, device, dtype)
     durations = args.duration or list(reference.sizes.durations)
     clock = Clock(device, args.repeats)
-    report = measure(reference, clock, durations, [])
-    if args.json is not None:
-        args.json.write_text(report.to_json(), encoding="utf-8")
+    if args.json is not None or args.compile_json is None:
+        measure(reference, clock, durations, [], args.json)
     if args.compile_json is not None:
         parts = args.compile or ["transformer"]
         reference.compile(parts)
-        report = measure(reference, clock, durations, parts)
-        args.compile_json.write_text(report.to_json(), encoding="utf-8")
+        measure(reference, clock, durations, parts, args.compile_json)
     return 0
 
 

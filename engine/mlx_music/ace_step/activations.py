@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -61,12 +61,16 @@ def _gated(x: mx.array, bias: mx.array, gate: mx.array, gate_bias: mx.array) -> 
 class Joined(NamedTuple):
     """Sums and the SiLU after them. Sums are float32; what a convolution takes is `dtype`.
 
-    start(y, bias): y + bias, and its SiLU. inner(y, bias): only the SiLU. add(x, y, bias):
-    x + y + bias, and its SiLU. total(x, y, bias, others): others + x + y + bias. mean(x, y, bias,
-    others, n): the SiLU of that over n. y may be a view in any order; what comes out lies in the
-    order of its shape.
+    take(x): x as a convolution takes it. wide(y): what it made, in float32. plus(x, y, bias):
+    x + y + bias. start(y, bias): y + bias, and its SiLU. inner(y, bias): only the SiLU.
+    add(x, y, bias): x + y + bias, and its SiLU. total(x, y, bias, others): others + x + y + bias.
+    mean(x, y, bias, others, n): the SiLU of that over n. y may be a view in any order; what comes
+    out lies in the order of its shape.
     """
 
+    take: Callable[[mx.array], mx.array]
+    wide: Callable[[mx.array], mx.array]
+    plus: Callable[[mx.array, mx.array, mx.array], mx.array]
     start: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
     inner: Callable[[mx.array, mx.array], mx.array]
     add: Callable[[mx.array, mx.array, mx.array], tuple[mx.array, mx.array]]
@@ -89,8 +93,17 @@ def _joined(dtype: mx.Dtype, cpu: bool) -> Joined:
         """Half precision ends at 65504, and beyond it there is no way back to a number."""
         return mx.clip(x, -_HALF_MAX, _HALF_MAX) if dtype == mx.float16 else x
 
+    def take(x: mx.array) -> mx.array:
+        return bounded(x).astype(dtype)
+
+    def wide(y: mx.array) -> mx.array:
+        return bounded(y.astype(mx.float32))
+
     def whole(y: mx.array, bias: mx.array) -> mx.array:
-        return bounded(y.astype(mx.float32)) + bias
+        return wide(y) + bias
+
+    def plus(x: mx.array, y: mx.array, bias: mx.array) -> mx.array:
+        return x + whole(y, bias)
 
     def start(y: mx.array, bias: mx.array) -> tuple[mx.array, mx.array]:
         x = whole(y, bias)
@@ -109,8 +122,11 @@ def _joined(dtype: mx.Dtype, cpu: bool) -> Joined:
     def mean(x: mx.array, y: mx.array, bias: mx.array, others: mx.array, n: mx.array) -> mx.array:
         return act(total(x, y, bias, others) / n)
 
-    functions = (start, inner, add, total, mean)
-    return Joined(*(functions if cpu else (mx.compile(each, shapeless=True) for each in functions)))
+    def ready(function: Any) -> Any:
+        idle = dtype == mx.float32 and function in (take, wide)
+        return function if cpu or idle else mx.compile(function, shapeless=True)
+
+    return Joined(*map(ready, (take, wide, plus, start, inner, add, total, mean)))
 
 
 def _by_numpy(in_place: Callable[[FloatArray], None], x: mx.array) -> mx.array:

@@ -42,10 +42,14 @@ class MusicAutoencoder:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know about how sound is made here."""
-        if self.vocoder.half_precision is not False:
-            return ()
-        return (
-            "the vocoder stays in float32, where decoding takes longer: float16 would be heard",
+        networks = {
+            "vocoder": self.vocoder.half_precision,
+            "autoencoder": self.codec.decoder.half_precision,
+        }
+        return tuple(
+            f"the {name} stays in float32, where decoding takes longer: float16 would be heard"
+            for name, half in networks.items()
+            if half is False
         )
 
     def encode(self, audio: FloatArray, sample_rate: int) -> mx.array:
@@ -94,5 +98,6 @@ class MusicAutoencoder:
         for done, wave in enumerate(self.vocoder.decode_chunks(log_mel, chunk), len(parts) + 1):
             waves.append(wave)
             progress.step(done)
-        native = np.array(mx.concatenate(waves, axis=1))
+        # On the device: only what is asked for is ever copied to NumPy.
+        native = mx.concatenate(waves, axis=1)
         return resample(native, self.vocoder.config.sampling_rate, sample_rate)

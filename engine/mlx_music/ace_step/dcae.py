@@ -11,6 +11,7 @@ whose results are those of the whole (`tiling`), and memory hardly grows with th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, pairwise
@@ -18,7 +19,9 @@ from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
+import numpy as np
 
+from mlx_music.ace_step.activations import on_cpu
 from mlx_music.ace_step.dcae_blocks import (
     TIME,
     DownBlock,
@@ -28,13 +31,19 @@ from mlx_music.ace_step.dcae_blocks import (
     UpBlock,
     conv3x3,
 )
-from mlx_music.ace_step.tiling import Pace, Tile, tiles
+from mlx_music.ace_step.tiling import Pace, Tile, middle, tiles
 from mlx_music.errors import CheckpointError
 from mlx_music.weights.config import config_from_dict
 
 #: Default tile in latent frames: 7 s. At the published size its largest activation, 128
 #: channels at the full mel resolution, takes 49 MB in float32.
 TILE = 80
+
+#: Latent frames of music, 3 s, that decide on it: few, because until then it takes more memory.
+TRIED_FRAMES = 32
+
+#: What that may change in a normalised mel, RMS: 0.1 dB, as bfloat16 does, the reference's dtype.
+_HALF_PRECISION_ERROR = 0.1 / 20 * math.log(10) / 7
 
 SAMPLE_RATE = 44_100
 SAMPLES_PER_LATENT = 4096
@@ -170,12 +179,19 @@ def _block(kind: str, channels: int, head_dim: int, scales: tuple[int, ...]) -> 
     return EfficientViTBlock(channels, head_dim, scales)
 
 
-def _run(blocks: Iterable[nn.Module], x: mx.array, tile: int | None, pace: Pace) -> mx.array:
+def _run(
+    blocks: Iterable[nn.Module], x: mx.array, pace: Pace | None, tile: int | None = None
+) -> mx.array:
+    """x after all `blocks`; a block at a time at a `pace`."""
     for block in blocks:
         x = block(x, tile) if isinstance(block, EfficientViTBlock) else block(x)
-        if tile is not None:
+        if pace is not None:
             pace(x)
     return x
+
+
+def _rms(x: mx.array) -> float:
+    return float(np.array(mx.sqrt(mx.square(x).mean())))
 
 
 def _local_levels(kinds: tuple[str, ...]) -> int:
@@ -206,13 +222,13 @@ class Encoder(nn.Module):
         self._seam = 2 ** max(0, len(channels) - 1 - self._local)
 
     def __call__(self, mel: mx.array, tile: int | None = None) -> mx.array:
-        halo, parts, pace = self._halo(), [], Pace()
+        halo, parts, pace = self._halo(), [], None if tile is None else Pace()
         for part in tiles(mel.shape[TIME] // self.factor, tile, halo):
             x = self.conv_in(part.take(mel, TIME, self.factor))
-            x = _run(chain(*self.down_blocks[: self._local]), x, tile, pace)
+            x = _run(chain(*self.down_blocks[: self._local]), x, pace)
             parts.append(part.trim(x, TIME, self._seam))
         x = mx.concatenate(parts, axis=TIME)
-        x = _run(chain(*self.down_blocks[self._local :]), x, tile, pace)
+        x = _run(chain(*self.down_blocks[self._local :]), x, pace, tile)
         latents: mx.array = self.conv_out(x)
         return latents + x.reshape(*latents.shape, -1).mean(axis=-1)
 
@@ -247,20 +263,62 @@ class Decoder(nn.Module):
         self.factor = 2 ** (len(channels) - 1)
         self._seam = 2 ** max(0, len(channels) - 1 - self._local)
         self._repeats = channels[-1] // config.latent_channels
+        #: Whether the convolutions of fine levels may work in float16; None until music has
+        #: decided it.
+        self.half_precision: bool | None = None
+
+    def try_half_precision(self, x: mx.array) -> bool:
+        """Let the convolutions of the fine levels work in float16 for good, their sums in float32,
+        if that changes nothing that is heard in the mel that they make of `x`; whether it does.
+
+        x: a piece of what the deep levels give. That is for GPUs, and as `Vocoder` does it: music
+        decides; silence, and what is no number, decides nothing.
+        """
+        exact = self._fine(x, Pace())
+        if not 0 < _rms(exact) < math.inf:
+            return False
+        blocks = [block for block in self._fine_blocks if isinstance(block, ResBlock | UpBlock)]
+        weights, fits = [block.parameters() for block in blocks], False
+        try:
+            for block in blocks:
+                block.convolve_in(mx.float16)
+            fits = _rms(self._fine(x, Pace()) - exact) <= _HALF_PRECISION_ERROR
+            self.half_precision = fits
+        finally:  # also when it is interrupted
+            if not fits:
+                for block, own in zip(blocks, weights, strict=True):
+                    block.update(own)
+        return fits
+
+    @property
+    def _fine_blocks(self) -> list[nn.Module]:
+        return list(chain(*reversed(self.up_blocks[: self._local])))
+
+    def _fine(self, x: mx.array, pace: Pace | None) -> mx.array:
+        """The mel of a piece, from what the deep levels give."""
+        x = _run(self._fine_blocks, x, pace)
+        mel: mx.array = self.conv_out(nn.relu(self.norm_out(x)))
+        return mel
 
     def pieces(self, latents: mx.array, tile: int | None = None) -> Iterator[mx.array]:
         """The mel in consecutive pieces of about `tile` latent frames' time, each started when
         asked for."""
-        pace = Pace()
+        pace = None if tile is None else Pace()
         whole = self.conv_in(latents) + mx.repeat(latents, self._repeats, axis=-1)
-        whole = _run(chain(*reversed(self.up_blocks[self._local :])), whole, tile, pace)
+        whole = _run(chain(*reversed(self.up_blocks[self._local :])), whole, pace, tile)
         for part in self.parts(latents.shape[TIME], tile):
             x = part.take(whole, TIME, self._seam)
-            x = _run(chain(*reversed(self.up_blocks[: self._local])), x, tile, pace)
-            mel = part.trim(self.conv_out(nn.relu(self.norm_out(x))), TIME, self.factor)
+            if self._is_to_decide():
+                self.try_half_precision(middle(x, TIME, TRIED_FRAMES * self._seam))
+            mel = part.trim(self._fine(x, pace), TIME, self.factor)
             if tile is not None:
                 mx.async_eval(mel)
             yield mel
+
+    def _is_to_decide(self) -> bool:
+        if self.half_precision is not None or on_cpu():
+            return False
+        return bool(self.conv_out.weight.dtype == mx.float32)
 
     def parts(self, frames: int, tile: int | None) -> list[Tile]:
         """The latent frames, of so many, that each of the `pieces` is of."""

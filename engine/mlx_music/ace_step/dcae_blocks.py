@@ -8,6 +8,8 @@ Cai et al., "EfficientViT: Multi-Scale Linear Attention" (arXiv 2205.14756). All
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import mlx.core as mx
 import mlx.nn as nn
 
@@ -20,6 +22,10 @@ TIME = 2  # the axis of (batch, height, time, channels) that tiles cut
 _EPS = 1e-5
 _ATTENTION_EPS = 1e-15
 _GLU_EXPANSION = 4
+
+#: Tiles that attention, whose activations are a quarter as wide, works on at once: its small
+#: kernels would leave a GPU waiting for the host.
+_ATTENTION_TILES = 2
 
 
 class RMSNorm(nn.Module):
@@ -43,7 +49,7 @@ def conv3x3(in_channels: int, out_channels: int, stride: int = 1, bias: bool = T
 
 
 class ResBlock(nn.Module):
-    """Its convolutions may be of a lower precision than what they are added to."""
+    """Its convolutions may be of a lower precision than what they are added to (`convolve_in`)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -52,10 +58,14 @@ class ResBlock(nn.Module):
         self.norm = RMSNorm(channels)
 
     def __call__(self, x: mx.array) -> mx.array:
-        dtype = self.conv1.weight.dtype
-        y = conv2d(x.astype(dtype), self.conv1.weight)
-        y = joined(dtype).inner(y, self.conv1.bias)
-        return self.norm.add_to(x, conv2d(y, self.conv2.weight))
+        act = joined(self.conv1.weight.dtype)
+        y = act.inner(conv2d(act.take(x), self.conv1.weight), self.conv1.bias)
+        return self.norm.add_to(x, act.wide(conv2d(y, self.conv2.weight))).astype(x.dtype)
+
+    def convolve_in(self, dtype: mx.Dtype) -> None:
+        """Let the convolutions work in `dtype`, but not what lies around them."""
+        self.conv1.weight = self.conv1.weight.astype(dtype)
+        self.conv2.weight = self.conv2.weight.astype(dtype)
 
     @staticmethod
     def spread(spoilt: int) -> int:
@@ -94,11 +104,16 @@ class UpBlock(nn.Module):
     def __call__(self, x: mx.array) -> mx.array:
         if self._doubling is None or self._doubling.source is not self.conv.weight:
             self._doubling = Doubling.of(self.conv.weight)
-        up = self._doubling(x.astype(self.conv.weight.dtype))
+        act = joined(self.conv.weight.dtype)
+        up = self._doubling(act.take(x))
         batch, height, width, _ = x.shape
         depth = mx.repeat(x, self.repeats, axis=-1).reshape(batch, height, width, -1, 2, 2)
-        up = add3(depth.transpose(0, 1, 4, 2, 5, 3), up, self.conv.bias)
-        return up.reshape(batch, 2 * height, 2 * width, -1)
+        up = act.plus(depth.transpose(0, 1, 4, 2, 5, 3), up, self.conv.bias)
+        return up.reshape(batch, 2 * height, 2 * width, -1).astype(x.dtype)
+
+    def convolve_in(self, dtype: mx.Dtype) -> None:
+        """As `ResBlock.convolve_in`."""
+        self.conv.weight = self.conv.weight.astype(dtype)
 
     @staticmethod
     def spread(spoilt: int) -> int:
@@ -106,22 +121,38 @@ class UpBlock(nn.Module):
 
 
 class HeadLinear(nn.Module):
-    """A 1x1 convolution whose groups are the heads: each has its own square matrix."""
+    """The weight of a 1x1 convolution whose groups are the heads, each with its square matrix."""
 
     def __init__(self, channels: int, head_dim: int) -> None:
         super().__init__()
         scale = head_dim**-0.5
         self.weight = mx.random.uniform(-scale, scale, (channels, head_dim))
 
-    def __call__(self, x: mx.array) -> mx.array:
-        head_dim = self.weight.shape[1]
-        heads = x.reshape(-1, x.shape[-1] // head_dim, head_dim).transpose(1, 0, 2)
-        matrices = self.weight.reshape(-1, head_dim, head_dim).transpose(0, 2, 1)
-        return (heads @ matrices).transpose(1, 0, 2).reshape(x.shape)
+
+def _by_heads(x: mx.array, weight: mx.array) -> mx.array:
+    """x (..., channels) by the square matrix of each head; `weight` (channels, head_dim)."""
+    head_dim = weight.shape[1]
+    heads = x.reshape(-1, x.shape[-1] // head_dim, head_dim).transpose(1, 0, 2)
+    matrices = weight.reshape(-1, head_dim, head_dim).transpose(0, 2, 1)
+    return (heads @ matrices).transpose(1, 0, 2).reshape(x.shape)
+
+
+#: Of every three `head_dim` channels of the joined projections.
+_QUERIES, _KEYS_VALUES, _ALL = slice(0, 1), slice(1, 3), slice(0, 3)
+
+
+def _thirds(x: mx.array, head_dim: int, which: slice) -> mx.array:
+    """Of x (channels of queries, keys and values in turn, ...) those of some, each by itself."""
+    x = x.reshape(-1, 3, head_dim, *x.shape[1:])[:, which]
+    return mx.flatten(x.swapaxes(0, 1), 0, 2)
+
+
+def _sums(keys: mx.array, values: mx.array) -> list[mx.array]:
+    return [keys.swapaxes(-1, -2) @ values, keys.sum(axis=-2, keepdims=True)]
 
 
 class MultiscaleProjection(nn.Module):
-    """Queries, keys and values that have seen their neighbourhood."""
+    """The weights of queries, keys and values that have seen their neighbourhood."""
 
     def __init__(self, channels: int, kernel: int, head_dim: int) -> None:
         super().__init__()
@@ -130,17 +161,13 @@ class MultiscaleProjection(nn.Module):
         )
         self.proj_out = HeadLinear(channels, head_dim)
 
-    def __call__(self, qkv: mx.array) -> mx.array:
-        projected: mx.array = self.proj_out(self.proj_in(qkv))
-        return projected
-
 
 class LinearAttention(nn.Module):
     """ReLU linear attention over all positions; each scale adds as many heads again.
 
-    The sums over keys are small matrices, so they are gathered tile by tile in a first pass and
-    read in a second, which projects the queries anew rather than keeping them. (diffusers takes
-    the quadratic form where there are fewer positions than head dimensions: the same function.)
+    The sums over keys are small matrices, so they are gathered tile by tile in a first pass, over
+    keys and values, and read in a second, over queries. (diffusers takes the quadratic form where
+    there are fewer positions than head dimensions: the same function.)
     """
 
     def __init__(self, channels: int, head_dim: int, scales: tuple[int, ...]) -> None:
@@ -159,42 +186,62 @@ class LinearAttention(nn.Module):
 
     def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
         parts = list(tiles(x.shape[TIME], tile, self.reach))
+        if len(parts) == 1:
+            queries, keys, values = self._projection(_ALL)(x, parts[0])
+            return self._read(queries, _sums(keys, values), x)
         sums: list[mx.array] = []
-        pace = Pace()
+        project, pace = self._projection(_KEYS_VALUES), Pace()
         for part in parts:
-            queries, keys, values = self._project(x, part)
-            found = [keys.swapaxes(-1, -2) @ values, keys.sum(axis=-2, keepdims=True)]
+            found = _sums(*project(x, part))
             sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
-            if len(parts) > 1:
-                pace(*sums)
-
-        attended = []
+            pace(*sums)
+        attended, project = [], self._projection(_QUERIES)
         for part in parts:
-            if len(parts) > 1:
-                queries, _, _ = self._project(x, part)
+            (queries,) = project(x, part)
             attended.append(self._read(queries, sums, part.wanted(x, TIME)))
-            if len(parts) > 1:
-                pace(attended[-1])
+            pace(attended[-1])
         return mx.concatenate(attended, axis=TIME)
 
-    def _project(self, x: mx.array, part: Tile) -> tuple[mx.array, mx.array, mx.array]:
-        """Of the tile: queries and keys (batch, heads, positions, dim), not negative, and
-        values, all float32."""
-        x = part.take(x, TIME)
-        layers = (self.to_q, self.to_k, self.to_v)
-        if all(isinstance(layer, nn.Linear) for layer in layers):
-            qkv = product(x, mx.concatenate([layer.weight for layer in layers]))
-        else:
-            qkv = mx.concatenate([linear(layer, x) for layer in layers], axis=-1)
-        scales = [qkv, *(scale(qkv) for scale in self.to_qkv_multiscale)]
-        heads = part.trim(mx.concatenate(scales, axis=-1), TIME).astype(mx.float32)
+    def _projection(self, which: slice) -> Callable[[mx.array, Tile], list[mx.array]]:
+        """What makes those that are asked for of queries, keys and values, of a tile: each float32
+        (batch, heads, positions, dim), queries and keys not negative.
 
-        # The reference cuts heads from the joined q, k, v: threes of `head_dim`, in order.
-        heads = heads.reshape(
-            x.shape[0], -1, heads.shape[-1] // (3 * self.head_dim), 3, self.head_dim
-        )
-        queries, keys, values = heads.transpose(3, 0, 2, 1, 4)
-        return nn.relu(queries), nn.relu(keys), values
+        The reference cuts heads from the joined q, k, v: threes of `head_dim`, in order. Every
+        output channel is a matter of its own third, so the others need not be computed.
+        """
+        layers, dim = (self.to_q, self.to_k, self.to_v), self.head_dim
+        plain = all(isinstance(layer, nn.Linear) for layer in layers)
+        weight = None
+        if plain:
+            weight = _thirds(mx.concatenate([layer.weight for layer in layers]), dim, which)
+        scales = [
+            (_thirds(scale.proj_in.weight, dim, which), _thirds(scale.proj_out.weight, dim, which))
+            for scale in self.to_qkv_multiscale
+        ]
+
+        def project(x: mx.array, part: Tile) -> list[mx.array]:
+            x = part.take(x, TIME)
+            if weight is not None:
+                near = product(x, weight)
+            else:
+                near = mx.concatenate([linear(layer, x) for layer in layers], axis=-1)
+                near = _thirds(near.transpose(3, 0, 1, 2), dim, which).transpose(1, 2, 3, 0)
+            found = [near]
+            for depthwise, matrices in scales:
+                reach = depthwise.shape[1] // 2
+                wide = mx.conv2d(near, depthwise, padding=reach, groups=depthwise.shape[0])
+                found.append(_by_heads(wide, matrices))
+            count = len(range(3)[which])
+            thirds = [part.trim(mx.unflatten(y, -1, (count, -1)), TIME) for y in found]
+            heads = mx.concatenate(thirds, axis=-1).astype(mx.float32)
+            heads = heads.reshape(x.shape[0], -1, count, heads.shape[-1] // dim, dim)
+            made = list(heads.transpose(2, 0, 3, 1, 4))
+            return [
+                y if number == 2 else nn.relu(y)
+                for number, y in zip(range(3)[which], made, strict=True)
+            ]
+
+        return project
 
     def _read(self, queries: mx.array, sums: list[mx.array], x: mx.array) -> mx.array:
         """What the queries find, added to `x`, where they are from."""
@@ -241,5 +288,6 @@ class EfficientViTBlock(nn.Module):
 
     def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
         """Over the whole of `x`, holding the wide activations of `tile` time steps at once."""
-        fed: mx.array = self.conv_out(self.attn(x, tile), tile)
+        wide = None if tile is None else _ATTENTION_TILES * tile
+        fed: mx.array = self.conv_out(self.attn(x, wide), tile)
         return fed

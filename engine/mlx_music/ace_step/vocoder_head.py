@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
@@ -101,29 +102,56 @@ class Head(nn.Module):
         return self._made.head
 
     def _lay_out(self) -> ReadyHead:
-        n = self._per_level
-        blocks = [
-            [
+        n, act = self._per_level, joined(self.conv_pre.weight.dtype)
+        blocks = []
+        for number, block in enumerate(self.resblocks, 1):
+            pairs = [
                 (dilated.ready(), plain.ready())
                 for dilated, plain in zip(block.convs1, block.convs2, strict=True)
             ]
-            for block in self.resblocks
-        ]
-        levels = [blocks[first : first + n] for first in range(0, len(blocks), n)]
+            blocks.append(_residual(pairs, act, None if number % n else n))
         return ReadyHead(
             self.conv_pre.ready(),
             [up.ready() for up in self.ups],
-            levels,
+            [blocks[first : first + n] for first in range(0, len(blocks), n)],
             self.conv_post.ready(),
-            joined(self.conv_pre.weight.dtype),
+            act,
         )
 
     def __call__(self, features: mx.array) -> mx.array:
         return self.ready()(features)
 
 
-#: What a ResBlock is made of: its pairs, each two convolutions with their biases.
-_Block = list[tuple[tuple[TimeConv, mx.array], tuple[TimeConv, mx.array]]]
+#: The pairs of a ResBlock, each two convolutions with their biases.
+_Pairs = list[tuple[tuple[TimeConv, mx.array], tuple[TimeConv, mx.array]]]
+
+#: A ResBlock as it computes: from x, the SiLU of x, and the sum of the blocks before it, the sum
+#: with it; the last of a level gives the SiLU of the blocks' mean.
+_Residual = Callable[[mx.array, mx.array, mx.array], mx.array]
+
+
+def _residual(pairs: _Pairs, act: Joined, mean_of: int | None) -> _Residual:
+    """The ResBlock of `pairs`; mean_of: how many blocks the level has that it is the last of.
+
+    A GPU is given it as one compiled function, so that the host, which must name every kernel of
+    it, is not what it waits for.
+    """
+
+    def block(x: mx.array, inner: mx.array, total: mx.array) -> mx.array:
+        shape, y = x.shape, x
+        for place, ((dilated, bias1), (plain, bias2)) in enumerate(pairs, 1):
+            inner = act.inner(dilated.loose(inner), bias1).reshape(shape)
+            if place < len(pairs):
+                y, inner = act.add(y, plain(inner), bias2)
+        if mean_of is None:
+            return act.total(y, plain(inner), bias2, total)
+        return act.mean(y, plain(inner), bias2, total, mx.array(float(mean_of)))
+
+    if on_cpu():
+        return block
+    # A weight that is not there yet would be made anew in each call.
+    mx.eval([(conv.weight, bias) for pair in pairs for conv, bias in pair])
+    return mx.compile(block)
 
 
 @dataclass(frozen=True)
@@ -132,7 +160,7 @@ class ReadyHead:
 
     conv_pre: tuple[TimeConv, mx.array]
     ups: list[tuple[Upsampling, mx.array]]
-    levels: list[list[_Block]]
+    levels: list[list[_Residual]]
     conv_post: tuple[TimeConv, mx.array]
     act: Joined
 
@@ -142,30 +170,14 @@ class ReadyHead:
         act = self.act.inner(pre(features.astype(pre.weight.dtype)), bias)
         for (up, bias), blocks in zip(self.ups, self.levels, strict=True):
             x, act = self.act.start(up(act), bias)
-            act = self._residuals(x, act, blocks, pace)
+            total = mx.array(0.0)
+            for block in blocks:
+                total = block(x, act, total)
+                if pace is not None:
+                    pace(total)
+            act = total
         post, bias = self.conv_post
         return mx.tanh(post(act).astype(mx.float32) + bias).squeeze(-1)
-
-    def _residuals(
-        self, x: mx.array, act: mx.array, blocks: list[_Block], pace: Pace | None
-    ) -> mx.array:
-        """The SiLU of the blocks' mean. `act` is the SiLU of x: the blocks share it."""
-        shape = x.shape
-        total = mx.array(0.0)
-        for block in blocks:
-            y, inner = x, act
-            for place, ((dilated, bias1), (plain, bias2)) in enumerate(block, 1):
-                inner = self.act.inner(dilated.loose(inner), bias1).reshape(shape)
-                if place < len(block):
-                    y, inner = self.act.add(y, plain(inner), bias2)
-                elif block is not blocks[-1]:
-                    total = self.act.total(y, plain(inner), bias2, total)
-                else:
-                    n = mx.array(float(len(blocks)))
-                    inner = self.act.mean(y, plain(inner), bias2, total, n)
-            if pace is not None:
-                pace(inner, total)
-        return inner
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ RUNS = 3
 def measure_startup(options: Options, progress: Progress) -> StageResult:
     """Start fresh processes that make the first song of `options` until its first step.
 
-    Parts are the times to import, to open the model (random weights are made there; others are
-    read where they are first used), to encode, and to take the first step, in which kernels are
-    compiled that no earlier process has left behind. Raises `ReportError` if a process fails.
+    Parts are the times to import, to open the model (weights are read, or random ones made, where
+    they are first used), to encode, and to take the first step, in which kernels are compiled that
+    no earlier process has left behind. Raises `ReportError` if a process fails.
     """
     runs = []
     for _ in range(min(RUNS, options.repeats)):

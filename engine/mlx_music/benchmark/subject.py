@@ -95,7 +95,8 @@ class CountedPrompt(PromptTokenizer):
 
 
 class RandomComponents(Components):
-    """Networks of given sizes without a checkpoint: random weights, made on the device."""
+    """Networks of given sizes without a checkpoint: random weights, made on the device when they
+    are first used."""
 
     def __init__(self, sizes: Sizes, dtype: mx.Dtype, memory_limit: int | None) -> None:
         super().__init__(Path(f"random-{sizes.name}"), dtype, memory_limit=memory_limit)
@@ -134,18 +135,21 @@ def _leave_out(network: nn.Module, path: str, dtype: mx.Dtype) -> None:
 
 
 def fill_with_noise(network: nn.Module, dtype: mx.Dtype) -> None:
-    """Give every parameter but constants random values that keep activations of order one."""
-    key = mx.random.key(0)
+    """Give every parameter but constants random values that keep activations of order one.
+
+    As those of a checkpoint are read, they are made when they are first used: what a song has no
+    use for takes no memory.
+    """
     # Frozen parameters are tables that belong to the network.
     names: Any = tree_flatten(network.trainable_parameters())
-    for name, empty in names:
-        key, own = mx.random.split(key)
+    keys = mx.random.split(mx.random.key(0), len(names))
+    mx.eval(keys)
+    made = []
+    for (name, empty), key in zip(names, keys, strict=True):
         scale, offset = _scale_and_offset(name, empty.shape)
-        values = (mx.random.normal(empty.shape, key=own) * scale + offset).astype(dtype)
-        # One by one, or all of them stand there in float32.
-        mx.eval(values)
-        network.load_weights([(name, values)], strict=False)
-    mx.clear_cache()
+        values = mx.random.normal(empty.shape, key=key) * scale + offset
+        made.append((name, values.astype(dtype)))
+    network.load_weights(made, strict=False)
 
 
 def _scale_and_offset(name: str, shape: tuple[int, ...]) -> tuple[float, float]:

@@ -7,6 +7,7 @@ import mlx.nn as nn
 import pytest
 from mlx.utils import tree_map
 
+from mlx_music.ace_step import dcae
 from mlx_music.ace_step.dcae import (
     DCAE,
     DCAEConfig,
@@ -158,3 +159,33 @@ def test_a_mel_that_does_not_divide_is_refused() -> None:
     for shape in ((1, 8, 9, 2), (1, 9, 8, 2)):
         with pytest.raises(ValueError, match="divide by 4"):
             model.encode(mx.zeros(shape))
+
+
+def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    mx.random.seed(1)
+    model = DCAE(_config(RES, RES, RES, VIT))
+    latents = mx.random.normal((1, 4, 20, 4))
+    exact = model.decode(latents, 8)
+    assert model.decoder.half_precision is None, "a CPU has no use for it"
+    monkeypatch.setattr(dcae, "on_cpu", lambda: False)
+    model.decode(0 * latents * mx.nan, 8)
+    assert model.decoder.half_precision is None
+    low = model.decode(latents, 8)
+    assert model.decoder.half_precision is True
+    assert model.decoder.up_blocks[0][-1].conv1.weight.dtype == mx.float16
+    assert model.dtype == low.dtype == mx.float32
+    assert 0 < mx.abs(low - exact).max() < 1e-2
+    monkeypatch.setattr(type(model.decoder), "try_half_precision", lambda *_: pytest.fail("again"))
+    model.decode(latents, 8)
+
+
+def test_weights_beyond_half_precision_keep_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    mx.random.seed(1)
+    model = DCAE(_config(RES, RES, RES, VIT))
+    block = model.decoder.up_blocks[0][-1]
+    block.conv1.weight, block.conv2.weight = 1e7 * block.conv1.weight, 1e-7 * block.conv2.weight
+    latents = mx.random.normal((1, 4, 20, 4))
+    exact = model.decode(latents, 8)
+    monkeypatch.setattr(dcae, "on_cpu", lambda: False)
+    assert mx.array_equal(model.decode(latents, 8), exact)
+    assert model.decoder.half_precision is False

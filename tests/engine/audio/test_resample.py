@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import mlx.core as mx
 import numpy as np
 import pytest
 
@@ -56,6 +57,23 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(resample_sinc(audio, 48_000, 44_100), whole, atol=1e-6)
     monkeypatch.setattr(module, "_MOST_DENSE", 0)
     np.testing.assert_allclose(resample_sinc(audio, 48_000, 44_100), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", [48_000, 44_100, 32_000])
+def test_an_mlx_array_gives_what_its_numpy_array_gives(target: int) -> None:
+    audio = _noise(2, 5000)
+    resampled = resample(mx.array(audio), 44_100, target)
+    assert isinstance(resampled, np.ndarray)
+    np.testing.assert_array_equal(resampled, resample(audio, 44_100, target))
+
+
+@pytest.mark.parametrize("dense", [0, 512])
+def test_a_block_is_as_the_whole_has_it(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_DENSE", dense)
+    audio = _noise(2, 20_000)
+    whole = resample_sinc(audio, 44_100, 48_000)
+    monkeypatch.setattr(module, "_BLOCK", 4096)
+    np.testing.assert_array_equal(resample_sinc(audio, 44_100, 48_000), whole)
 
 
 def test_there_and_back_keeps_the_music() -> None:
