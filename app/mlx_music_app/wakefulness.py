@@ -1,53 +1,110 @@
-"""Keeps a Mac from going to sleep by itself while music is made."""
+"""Keeps a Mac awake, and the app out of App Nap, while music is made.
+
+An app that cannot be seen (a DAW fills the screen) is put into App Nap: it gets less of the
+processor, slower disks and late timers. One that has taken a power assertion is not, so the app
+takes its own, which also holds idle sleep off. The display may sleep.
+"""
 
 from __future__ import annotations
 
+import ctypes
 import logging
-import os
-import subprocess
 import sys
-from collections.abc import Sequence
+from typing import Protocol
 
 from PySide6.QtCore import QObject, Slot
 
 log = logging.getLogger(__name__)
 
-#: Holds idle sleep off (-i) until it is ended, or until this process is gone (-w), however it went.
-#: The display may sleep.
-CAFFEINATE = ("/usr/bin/caffeinate", "-i", "-w", str(os.getpid()))
+_FRAMEWORK = "/System/Library/Frameworks/{0}.framework/{0}"
+_UTF8 = 0x08000100  # kCFStringEncodingUTF8
+_ON = 255  # kIOPMAssertionLevelOn
+_KIND = b"PreventUserIdleSystemSleep"  # kIOPMAssertionTypePreventUserIdleSystemSleep
+_REASON = b"MLX Music is making music"
+
+
+class Power(Protocol):
+    """Where power assertions are taken; they end with the process at the latest."""
+
+    def take(self) -> int:
+        """Take one; returns its number. Raises OSError."""
+
+    def release(self, number: int) -> None:
+        """Let go of one."""
+
+
+class IOKit:
+    """macOS's power assertions, as `IOKit/pwr_mgt/IOPMLib.h` declares them."""
+
+    def __init__(self) -> None:
+        core = ctypes.CDLL(_FRAMEWORK.format("CoreFoundation"))
+        self._string = core.CFStringCreateWithCString
+        self._string.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint32]
+        self._string.restype = ctypes.c_void_p
+        self._forget = core.CFRelease
+        self._forget.argtypes = [ctypes.c_void_p]
+        self._forget.restype = None
+
+        kit = ctypes.CDLL(_FRAMEWORK.format("IOKit"))
+        number = ctypes.POINTER(ctypes.c_uint32)
+        self._create = kit.IOPMAssertionCreateWithName
+        self._create.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p, number]
+        self._create.restype = ctypes.c_int
+        self._release = kit.IOPMAssertionRelease
+        self._release.argtypes = [ctypes.c_uint32]
+        self._release.restype = ctypes.c_int
+
+    def take(self) -> int:
+        strings = [self._string(None, text, _UTF8) for text in (_KIND, _REASON)]
+        number = ctypes.c_uint32(0)
+        try:
+            if not all(strings):
+                raise OSError("no memory for a string")
+            kind, reason = strings
+            code = self._create(kind, _ON, reason, ctypes.byref(number))
+        finally:
+            for string in filter(None, strings):
+                self._forget(string)
+        if code:
+            raise OSError(f"IOPMAssertionCreateWithName: {code & 0xFFFFFFFF:#x}")
+        return number.value
+
+    def release(self, number: int) -> None:
+        self._release(number)
 
 
 class Wakefulness(QObject):
-    """Told whether the app is busy, has the system stay awake for as long. For macOS only."""
+    """Told whether the app is busy, keeps it and the system awake for as long. For macOS only."""
 
-    def __init__(self, parent: QObject | None = None, command: Sequence[str] | None = None) -> None:
+    def __init__(self, parent: QObject | None = None, power: Power | None = None) -> None:
         super().__init__(parent)
-        own = CAFFEINATE if sys.platform == "darwin" else ()
-        self._command = tuple(own if command is None else command)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._power = power
+        self._number: int | None = None
+        if power is None and sys.platform == "darwin":
+            try:
+                self._power = IOKit()
+            except (OSError, AttributeError) as error:
+                log.warning("the system may go to sleep while music is made: %s", error)
 
     @property
     def is_held(self) -> bool:
         """Whether sleep is held off now."""
-        return self._process is not None and self._process.poll() is None
+        return self._number is not None
 
     @Slot(bool)
     def keep(self, busy: bool) -> None:
         """Hold sleep off, or no longer."""
         if not busy:
             self.end()
-        elif self._command and not self.is_held:
+        elif self._power is not None and not self.is_held:
             try:
-                self._process = subprocess.Popen(
-                    self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-                )
+                self._number = self._power.take()
             except OSError as error:
                 # Music is made all the same, and only a long song can be caught by sleep.
-                log.warning("the system may go to sleep: %s", error)
+                log.warning("the system may go to sleep while music is made: %s", error)
 
     def end(self) -> None:
-        """Let the system sleep again, and wait until the helper is gone."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.terminate()
-            process.wait(5)
+        """Let the system sleep again."""
+        number, self._number = self._number, None
+        if number is not None and self._power is not None:
+            self._power.release(number)
