@@ -55,6 +55,7 @@ bench: system $(VENV)/.engine
 sketch-score: system $(VENV)/.sketch
 	$(BIN)/python -m tests.benchmarks.sketch_score
 	$(BIN)/python -m tests.benchmarks.sketch_reconstruction
+	$(BIN)/python -m tests.benchmarks.sketch_pitch
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

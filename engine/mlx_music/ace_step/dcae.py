@@ -275,7 +275,8 @@ class Decoder(nn.Module):
         decides; silence, and what is no number, decides nothing.
         """
         exact = self._fine(x, Pace())
-        if not 0 < _rms(exact) < math.inf:
+        # The mel of silence is not zero, but all of it lies below the middle.
+        if not math.isfinite(_rms(exact)) or not (exact > 0).any():
             return False
         blocks = [block for block in self._fine_blocks if isinstance(block, ResBlock | UpBlock)]
         weights, fits = [block.parameters() for block in blocks], False
@@ -308,7 +309,8 @@ class Decoder(nn.Module):
         whole = _run(chain(*reversed(self.up_blocks[self._local :])), whole, pace, tile)
         for part in self.parts(latents.shape[TIME], tile):
             x = part.take(whole, TIME, self._seam)
-            if self._is_to_decide():
+            # Without tiles it is a window of a preview, and no music yet.
+            if tile is not None and self._is_to_decide():
                 self.try_half_precision(middle(x, TIME, TRIED_FRAMES * self._seam))
             mel = part.trim(self._fine(x, pace), TIME, self.factor)
             if tile is not None:

@@ -33,6 +33,9 @@ CHUNK_FRAMES = 880
 #: changes -67 dB, where the TF32 products that CUDA takes for float32 change -77.
 _HALF_PRECISION_ERROR = 10 ** (-55 / 20)
 
+#: What is no louder, RMS (-60 dB), is silence: relative to that alone, any error would be large.
+_SILENCE = 1e-3
+
 #: Frames of music, 2.8 s, that decide on it: few, because until then it takes more memory.
 TRIED_FRAMES = 240
 
@@ -230,7 +233,7 @@ class Vocoder(nn.Module):
         """
         exact, weights = self.head.ready()(features, Pace()), self.head.parameters()
         loudness = float(np.array(mx.linalg.norm(exact)))
-        if not 0 < loudness < math.inf:
+        if not _SILENCE * math.sqrt(exact.size) < loudness < math.inf:
             return False
         fits = False
         try:
@@ -269,9 +272,10 @@ class Vocoder(nn.Module):
                 seen = Tile.window(low, high, high - low + 2 * reach, frames)
                 made = seen.trim(self.backbone(seen.take(mel, _TIME).astype(self.dtype)), _TIME)
             features = made[:, chunk.low - low : chunk.high - low]
-            if head is None:
-                if self.half_precision is None and not on_cpu():
-                    self.try_half_precision(middle(features, _TIME, TRIED_FRAMES))
+            undecided = self.half_precision is None and not on_cpu()
+            if undecided:
+                self.try_half_precision(middle(features, _TIME, TRIED_FRAMES))
+            if head is None or undecided:
                 head = self.head.ready()
             audio = chunk.trim(head(features, pace), _TIME, hop)
             mx.async_eval(audio)

@@ -72,7 +72,7 @@ def resample_sinc(
     if source_rate == target_rate:
         return np.array(samples) if isinstance(samples, mx.array) else samples
     divisor = math.gcd(source_rate, target_rate)
-    source, target = source_rate // divisor, target_rate // divisor
+    source, target = int(source_rate) // divisor, int(target_rate) // divisor
     channels, count = samples.shape
     resampled = np.empty((channels, -(-count * target // source)), dtype=np.float32)
     if resampled.size == 0:

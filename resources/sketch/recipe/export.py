@@ -1,4 +1,4 @@
-"""Part 7: what was trained, as a checkpoint in the published layout.
+"""Part 6: what was trained, as a checkpoint in the published layout.
 
 python -m resources.sketch.recipe.export --work DIR --to resources/sketch
 """

@@ -27,6 +27,7 @@ from resources.sketch.recipe.training import (
     device,
     learning_rate,
     load,
+    restore,
     save,
     set_rate,
     shipped,
@@ -129,7 +130,7 @@ def main() -> None:
     spent = 0.0
     if state is not None:
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        restore(optimizer, state["optimizer"])
         average.load(state["average"])
         spent = state["spent"]
     clips = Collection(args.work, args.clips, to, keep_sound=False)

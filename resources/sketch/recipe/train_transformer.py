@@ -35,6 +35,7 @@ from resources.sketch.recipe.training import (
     learning_rate,
     load,
     rates_of,
+    restore,
     save,
     set_rate,
     shipped,
@@ -195,7 +196,7 @@ def main() -> None:
         if state is not None:
             model.load_state_dict(state["model"])
             for optimizer, theirs in zip(optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(theirs)
+                restore(optimizer, theirs)
             average.load(state["average"])
             spent = state["spent"]
         captions = reading.result()

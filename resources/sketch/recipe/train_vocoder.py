@@ -16,6 +16,7 @@ mels are what the autoencoder makes of the true ones, because that is what the v
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ from resources.sketch.recipe.training import (
     learning_rate,
     load,
     rates_of,
+    restore,
     save,
     set_rate,
 )
@@ -138,7 +140,7 @@ class Learner(nn.Module):
 
 
 class Training:
-    """The steps of the three parts of the training, each of which draws its own batch."""
+    """The steps of the training, each of which draws its own batch."""
 
     def __init__(self, crops: Crops, mel: MelSpectrogram, to: torch.device) -> None:
         self._crops, self._mel, self._to = crops, mel, to
@@ -193,6 +195,12 @@ class Training:
         self._update(total)
         return {name: loss.detach() for name, loss in losses.items()}
 
+    def averaged(self) -> Vocoder:
+        """What is exported. Not the compiled one, which would compile again for other lengths."""
+        vocoder = Vocoder(sizes.VOCODER).to(self._to)
+        vocoder.load_state_dict(self.average.weights)
+        return vocoder
+
     def state(self) -> dict[str, Any]:
         return {
             "model": self.learner.state_dict(),
@@ -205,9 +213,38 @@ class Training:
     def load(self, state: dict[str, Any]) -> None:
         self.learner.load_state_dict(state["model"])
         self.judges.load_state_dict(state["judges"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.judging.load_state_dict(state["judging"])
+        restore(self.optimizer, state["optimizer"])
+        restore(self.judging, state["judging"])
         self.average.load(state["average"])
+
+
+class Steps:
+    """Which step comes when; each is recorded when it first comes."""
+
+    def __init__(self, training: Training, *, eager: bool) -> None:
+        self._training, self._eager = training, eager
+        self._recorded: dict[str, Step] = {}
+
+    def take(self, progress: float, number: int) -> dict[str, Tensor]:
+        """Step `number`, at `progress` (0 to 1) of the training: its losses."""
+        training = self._training
+        if progress < _FEATURES_ONLY:
+            rate = learning_rate(progress / _FEATURES_ONLY, _FEATURE_RATE)
+            set_rate(training.optimizer, rate)
+            return self._step("features", training.features_only)()
+        since = (progress - _FEATURES_ONLY) / (1.0 - _FEATURES_ONLY)
+        set_rate(training.optimizer, learning_rate(since, _PEAK_RATE))
+        set_rate(training.judging, learning_rate(since, _DISCRIMINATOR_RATE))
+        # Discriminators hear every second batch only, which leaves time for more of them.
+        if progress > _SPECTRA_ONLY and number % 2:
+            return self._step("judged", partial(training.spectra, judged=True))()
+        return self._step("spectra", training.spectra)()
+
+    def _step(self, name: str, function: Callable[[], dict[str, Tensor]]) -> Step:
+        if name not in self._recorded:
+            rates = rates_of(self._training.optimizer) + rates_of(self._training.judging)
+            self._recorded[name] = Step(function, rates, eager=self._eager)
+        return self._recorded[name]
 
 
 @torch.no_grad()
@@ -253,7 +290,7 @@ def main() -> None:
     torch.set_float32_matmul_precision("high")
     autoencoder = load_trained(args.work, to)
     if autoencoder is None:
-        raise SystemExit(f"{args.work}/autoencoder.pt is missing; run train_autoencoder first")
+        raise SystemExit(f"{args.work} has no finished autoencoder; run train_autoencoder first")
     mel = MelSpectrogram(to)
     clips = Collection(args.work, args.clips, to, keep_sound=True)
     clips.wait_for(args.first)
@@ -270,40 +307,20 @@ def main() -> None:
         save(file, training.state() | done)
 
     if not args.eager:
-        # The blocks of one width are one program.
+        # One program for each, because in training the length at each is always the same.
         for block in training.learner.vocoder.head.resblocks:
             block.compile(dynamic=False)
-    rates = rates_of(training.optimizer) + rates_of(training.judging)
-    record = partial(Step, rates=rates, eager=args.eager)
-    features = spectra = judged = None
+    steps = Steps(training, eager=args.eager)
     kept = clock.spent
     for number in clock.steps():
         clips.take_in(1)
-        if clock.progress < _FEATURES_ONLY:
-            set_rate(
-                training.optimizer, learning_rate(clock.progress / _FEATURES_ONLY, _FEATURE_RATE)
-            )
-            features = features or record(training.features_only)
-            losses = features()
-        else:
-            progress = (clock.progress - _FEATURES_ONLY) / (1.0 - _FEATURES_ONLY)
-            set_rate(training.optimizer, learning_rate(progress, _PEAK_RATE))
-            set_rate(training.judging, learning_rate(progress, _DISCRIMINATOR_RATE))
-            if clock.progress > _SPECTRA_ONLY and number % 2:
-                judged = judged or record(partial(training.spectra, judged=True))
-                losses = judged()
-            else:
-                spectra = spectra or record(training.spectra)
-                losses = spectra()
-        log.add(**losses)
+        log.add(**steps.take(clock.progress, number))
         log.flush(clock, number)
         if clock.spent - kept > _KEEP_EVERY:
             keep()
             kept = clock.spent
     keep()
-    vocoder = training.learner.vocoder
-    vocoder.load_state_dict(training.average.weights)
-    print(evaluate(vocoder, clips, mel), flush=True)
+    print(evaluate(training.averaged(), clips, mel), flush=True)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class Step:
     The networks are so small that launching their kernels one by one would take longer than
     running them. `function` draws its own batch, updates the weights and returns losses; it
     must not look at values on the way. `rates` are the learning rates, 0 while it is recorded.
+    With `eager`, or without a GPU, it is called each time instead.
     """
 
     def __init__(
@@ -101,6 +102,18 @@ def rates_of(optimizer: torch.optim.Optimizer | Muon) -> list[torch.Tensor]:
     return [group["lr"] for group in optimizer.param_groups if torch.is_tensor(group["lr"])]
 
 
+def restore(optimizer: torch.optim.Optimizer | Muon, state: Any) -> None:
+    """Go on with an optimizer's state, and with its own learning rates.
+
+    PyTorch would take the saved ones, which lie where the checkpoint was loaded to, and a recorded
+    step keeps a rate of another device as the number that it was, which is 0.
+    """
+    rates = [group["lr"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate
+
+
 def set_rate(optimizer: torch.optim.Optimizer | Muon, rate: float) -> None:
     for group in optimizer.param_groups:
         if torch.is_tensor(group["lr"]):
@@ -110,7 +123,7 @@ def set_rate(optimizer: torch.optim.Optimizer | Muon, rate: float) -> None:
 
 
 class Clock:
-    """Training is planned in minutes, over as many calls as it takes: `--minutes` of `--total`.
+    """Training is planned in minutes, over as many calls as it takes: `--now` of `--minutes`.
 
     It reports where in the whole plan a step is, so that a schedule fits whatever the machine
     manages in that time.

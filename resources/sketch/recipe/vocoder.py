@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from resources.sketch.recipe.spectrograms import HOP, SAMPLE_RATE
 
-#: MIDI numbers of the notes that the renderer plays.
+#: MIDI numbers of the notes that the renderer plays, but for very few above.
 _PITCHES = range(36, 87)
 
 

@@ -170,6 +170,8 @@ def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(dcae, "on_cpu", lambda: False)
     model.decode(0 * latents * mx.nan, 8)
     assert model.decoder.half_precision is None
+    model.decode(latents, None)
+    assert model.decoder.half_precision is None, "a preview decided"
     low = model.decode(latents, 8)
     assert model.decoder.half_precision is True
     assert model.decoder.up_blocks[0][-1].conv1.weight.dtype == mx.float16
@@ -177,6 +179,40 @@ def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 0 < mx.abs(low - exact).max() < 1e-2
     monkeypatch.setattr(type(model.decoder), "try_half_precision", lambda *_: pytest.fail("again"))
     model.decode(latents, 8)
+
+
+def test_silence_does_not_decide_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its mel is no less far from zero than that of music, but to the other side."""
+    monkeypatch.setattr(dcae, "on_cpu", lambda: False)
+    model = DCAE(_config(RES, RES, RES, VIT))
+    model.decoder.conv_out.bias = mx.full((2,), -20.0)
+    model.decode(mx.zeros((1, 4, 20, 4)), 8)
+    assert model.decoder.half_precision is None
+    assert model.decoder.up_blocks[0][-1].conv1.weight.dtype == mx.float32
+
+
+def test_half_precision_that_is_interrupted_leaves_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mx.random.seed(1)
+    model, calls = DCAE(_config(RES, RES, RES, VIT)), []
+    latents = mx.random.normal((1, 4, 20, 4))
+    exact, fine = model.decode(latents, 8), type(model.decoder)._fine
+
+    def interrupted(decoder: dcae.Decoder, x: mx.array, pace: object) -> mx.array:
+        calls.append(x)
+        if len(calls) == 2:
+            assert model.decoder.up_blocks[0][-1].conv1.weight.dtype == mx.float16
+            raise KeyboardInterrupt
+        return fine(decoder, x, pace)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dcae, "on_cpu", lambda: False)
+        patch.setattr(type(model.decoder), "_fine", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.decode(latents, 8)
+    assert model.decoder.half_precision is None
+    assert mx.array_equal(model.decode(latents, 8), exact)
 
 
 def test_weights_beyond_half_precision_keep_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten, tree_map_with_path
 
-from mlx_music.ace_step import convolution, vocoder, vocoder_head
+from mlx_music.ace_step import activations, convolution, vocoder, vocoder_head
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.dcae import DCAE, DCAEConfig
 from mlx_music.ace_step.vocoder import (
@@ -18,6 +18,7 @@ from mlx_music.ace_step.vocoder import (
     VocoderConfig,
     sanitize,
 )
+from mlx_music.ace_step.vocoder_head import Head
 from mlx_music.errors import CheckpointError
 
 SMALL: dict[str, Any] = {
@@ -42,6 +43,10 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def voice() -> Vocoder:
+    return _lively(VocoderConfig(**SMALL))
+
+
+def _lively(config: VocoderConfig) -> Vocoder:
     """With weights that keep signals of order one, so that no fault hides in small numbers."""
     mx.random.seed(11)
 
@@ -53,7 +58,7 @@ def voice() -> Vocoder:
         fan_in = weight.size // weight.shape[0]
         return mx.random.normal(weight.shape) * fan_in**-0.5
 
-    voice = Vocoder(VocoderConfig(**SMALL))
+    voice = Vocoder(config)
     voice.update(tree_map_with_path(lively, voice.parameters()))
     mx.eval(voice.parameters())
     return voice
@@ -118,11 +123,15 @@ def test_long_kernels_give_what_short_ones_would(frames: int) -> None:
 
 
 def test_chunks_of_a_vocoder_with_long_kernels() -> None:
-    mx.random.seed(0)
-    voice = Vocoder(VocoderConfig(**{**SMALL, "kernel_sizes": (61,)}))
-    mel = _mel(300)
-    whole, chunks = voice.decode(mel), voice.decode_chunked(mel, 64)
-    assert np.allclose(chunks, whole, atol=1e-4 * np.abs(whole).max())
+    voice = _lively(VocoderConfig(**{**SMALL, "kernel_sizes": (61,)}))
+    reach = voice.backbone.reach
+    mel = _mel(900)
+    whole = voice.decode(mel)
+    assert 6 * reach < 900, "one window would show nothing"
+    assert np.allclose(voice.decode_chunked(mel, 64), whole, atol=1e-4 * np.abs(whole).max())
+    # Or what is far away would not be heard, and this test would show nothing either.
+    voice.backbone.reach = reach // 3
+    assert not np.allclose(voice.decode_chunked(mel, 64), whole, atol=1e-3 * np.abs(whole).max())
 
 
 def test_channels_of_a_batch_do_not_mix(voice: Vocoder) -> None:
@@ -166,9 +175,27 @@ def test_a_gpu_keeps_kernels_until_weights_change(monkeypatch: pytest.MonkeyPatc
     assert head.ready() is after
 
 
+def test_compiled_blocks_give_what_plain_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = _lively(VocoderConfig(**SMALL)).head
+    features = [mx.random.normal(shape) for shape in ((2, 7, 12), (1, 1, 12), (2, 7, 12))]
+    plain = [head(each) for each in features]
+    last = head.resblocks[-1].convs2[0]
+    own, changed = last.weight, 2 * last.weight
+    last.weight = changed
+    plain_changed = head(features[0])
+    last.weight = own
+    for module in (activations, convolution, vocoder_head):
+        monkeypatch.setattr(module, "on_cpu", lambda: False)
+    for each, expected in zip(features, plain, strict=True):
+        assert mx.abs(head(each) - expected).max() < 1e-5
+    # A compiled function keeps the weights that it was made with.
+    last.weight = changed
+    assert mx.abs(head(features[0]) - plain_changed).max() < 1e-5
+    assert mx.abs(plain_changed - plain[0]).max() > 1e-3
+
+
 def test_a_head_in_half_precision() -> None:
-    mx.random.seed(1)
-    voice = Vocoder(VocoderConfig(**SMALL))
+    voice = _lively(VocoderConfig(**SMALL))
     exact = voice.decode(_mel(20))
     assert voice.try_half_precision(voice.backbone(_mel(20)))
     assert voice.head.conv_pre.weight.dtype == mx.float16
@@ -179,8 +206,7 @@ def test_a_head_in_half_precision() -> None:
 
 
 def test_weights_beyond_half_precision_keep_their_own() -> None:
-    mx.random.seed(1)
-    voice = Vocoder(VocoderConfig(**SMALL))
+    voice = _lively(VocoderConfig(**SMALL))
     voice.head.ups[0].weight = 1e6 * voice.head.ups[0].weight
     voice.head.ups[1].weight = 1e-6 * voice.head.ups[1].weight
     exact = voice.decode(_mel(20))
@@ -192,7 +218,7 @@ def test_weights_beyond_half_precision_keep_their_own() -> None:
 
 
 def test_half_precision_is_tried_once_and_only_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    voice = Vocoder(VocoderConfig(**SMALL))
+    voice = _lively(VocoderConfig(**SMALL))
     voice.decode_chunked(_mel(20), 8)
     assert voice.half_precision is None
     monkeypatch.setattr(vocoder, "on_cpu", lambda: False)
@@ -203,16 +229,33 @@ def test_half_precision_is_tried_once_and_only_on_a_gpu(monkeypatch: pytest.Monk
 
 
 def test_music_that_is_no_number_does_not_decide_on_half_precision() -> None:
-    voice = Vocoder(VocoderConfig(**SMALL))
+    voice = _lively(VocoderConfig(**SMALL))
     assert not voice.try_half_precision(mx.nan * voice.backbone(_mel(20)))
     assert voice.half_precision is None
     assert voice.head.conv_pre.weight.dtype == mx.float32
 
 
+def test_silence_does_not_decide_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A song that begins with it is decided by what follows."""
+    monkeypatch.setattr(vocoder, "on_cpu", lambda: False)
+    voice, ready, loud = _lively(VocoderConfig(**SMALL)), Head.ready, []
+    monkeypatch.setattr(
+        Head, "ready", lambda self: lambda x, *pace: ready(self)(x, *pace) * (1.0 if loud else 1e-4)
+    )
+    pieces = voice.decode_chunks(_mel(300), 8)
+    next(pieces)
+    assert voice.half_precision is None
+    assert voice.head.conv_pre.weight.dtype == mx.float32
+    loud.append(True)
+    next(pieces)
+    assert voice.half_precision is True
+    assert voice.head.conv_pre.weight.dtype == mx.float16
+
+
 def test_half_precision_that_is_interrupted_leaves_the_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    voice = Vocoder(VocoderConfig(**SMALL))
+    voice = _lively(VocoderConfig(**SMALL))
     exact, cast = voice.decode(_mel(20)), voice.head.set_dtype
 
     def interrupted(dtype: mx.Dtype) -> None:

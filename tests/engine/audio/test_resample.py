@@ -67,6 +67,13 @@ def test_an_mlx_array_gives_what_its_numpy_array_gives(target: int) -> None:
     np.testing.assert_array_equal(resampled, resample(audio, 44_100, target))
 
 
+def test_rates_may_be_numpy_integers() -> None:
+    audio = _noise(1, 900)
+    for kind in (np.int64, np.uint32):
+        resampled = resample(audio, kind(48_000), kind(44_100))
+        np.testing.assert_array_equal(resampled, resample(audio, 48_000, 44_100))
+
+
 @pytest.mark.parametrize("dense", [0, 512])
 def test_a_block_is_as_the_whole_has_it(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_DENSE", dense)

@@ -1,4 +1,4 @@
-"""What training rests on: crops that begin with a bar, and Muon's steps."""
+"""What training rests on: crops that begin with a bar, Muon's steps, and going on after a stop."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 from resources.sketch.recipe import train_transformer  # noqa: E402
 from resources.sketch.recipe.muon import Muon  # noqa: E402
+from resources.sketch.recipe.training import restore, set_rate  # noqa: E402
 
 
 def test_crops_begin_with_a_bar() -> None:
@@ -72,3 +73,24 @@ def test_muon_goes_on_where_it_was() -> None:
     second.load_state_dict([m.clone() for m in first.state_dict()])
     assert torch.equal(second.state_dict()[0], first.state_dict()[0])
     assert first.state_dict()[0].abs().sum() > 0
+
+
+def test_a_restored_optimizer_keeps_its_own_rate() -> None:
+    """A recorded step reads that one tensor, on its device; the saved one was loaded to the CPU."""
+
+    def optimizer() -> tuple[torch.nn.Parameter, torch.optim.AdamW]:
+        weight = torch.nn.Parameter(torch.ones(3))
+        weight.grad = torch.ones(3)
+        return weight, torch.optim.AdamW([weight], lr=torch.zeros(()), foreach=False)
+
+    _, first = optimizer()
+    first.step()
+    weight, second = optimizer()
+    rate = second.param_groups[0]["lr"]
+    restore(second, first.state_dict())
+    assert second.param_groups[0]["lr"] is rate
+    assert second.state[weight]["step"] == 1
+    set_rate(second, 0.5)
+    second.step()
+    assert rate == 0.5
+    assert (weight < 0.6).all()

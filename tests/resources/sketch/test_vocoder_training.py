@@ -1,4 +1,4 @@
-"""What the vocoder learns from: phases, and the product forms of its convolutions."""
+"""How the vocoder is trained: its steps, phases, and the product forms of its convolutions."""
 
 from __future__ import annotations
 
@@ -89,3 +89,36 @@ def test_only_one_of_two_losses_hears_a_phase() -> None:
     assert phase_loss(wave, wave) < 0.01
     assert phase_loss(turned, wave) > 0.5
     assert stft_loss(turned, wave) < 0.3
+
+
+class _Told:
+    """Stands in for the training, and says which step was taken."""
+
+    def __init__(self) -> None:
+        weight = [nn.Parameter(torch.zeros(1))]
+        self.optimizer, self.judging = (torch.optim.AdamW(weight, lr=0.0) for _ in range(2))
+
+    def features_only(self) -> str:
+        return "features"
+
+    def spectra(self, judged: bool = False) -> str:
+        return "judged" if judged else "spectra"
+
+
+def test_first_the_backbone_then_the_whole_then_every_second_step_is_judged() -> None:
+    pytest.importorskip("diffusers", reason="diffusers is not installed")
+    from resources.sketch.recipe.train_vocoder import Steps
+
+    training = _Told()
+    steps = Steps(training, eager=True)
+    taken = [steps.take(number / 100, number) for number in range(100)]
+    assert set(taken[:15]) == {"features"}
+    assert set(taken[15:41]) == {"spectra"}
+    assert taken[41:45] == ["judged", "spectra"] * 2
+    # Each of the two schedules ends low, and the second begins anew.
+    steps.take(0.149, 0)
+    assert training.optimizer.param_groups[0]["lr"] < 1e-4
+    steps.take(0.2, 0)
+    assert training.optimizer.param_groups[0]["lr"] > 7e-4
+    steps.take(1.0, 0)
+    assert training.optimizer.param_groups[0]["lr"] < 1e-5
