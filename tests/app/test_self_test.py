@@ -15,7 +15,7 @@ import pytest
 from mlx_music import voices
 from mlx_music.resources import VARIABLE
 from mlx_music.text import dictionary
-from mlx_music_app import paths, self_test
+from mlx_music_app import paths, self_test, wakefulness
 from mlx_music_app.audio import devices
 from mlx_music_app.self_test import CHECKS, CheckFailed, contents, desktop, run_checks
 from mlx_music_app.self_test.imports import import_all
@@ -184,6 +184,21 @@ def test_a_mac_that_does_not_tell_of_its_devices_fails(
     monkeypatch.setattr(devices, "_property", lambda library, selector: b"")
     with pytest.raises(CheckFailed, match="cannot be asked"):
         desktop.check_outputs(tmp_path)
+
+
+def test_a_mac_that_does_not_stay_awake_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refuses:
+        def take(self) -> int:
+            raise OSError("IOPMAssertionCreateWithName: 0xe00002c9")
+
+    monkeypatch.setattr(wakefulness, "IOKit", Refuses)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(OSError, match="0xe00002c9"):
+        desktop.check_power(tmp_path)
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert "only a Mac" in desktop.check_power(tmp_path)
 
 
 def test_a_window_over_the_person_s_library_is_refused(tmp_path: Path, qapp: object) -> None:

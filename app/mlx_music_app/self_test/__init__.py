@@ -39,6 +39,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("qt", desktop.check_qt),
     ("outputs", desktop.check_outputs),
     ("player", desktop.check_player),
+    ("power", desktop.check_power),
     ("window", desktop.check_window),
 )
 

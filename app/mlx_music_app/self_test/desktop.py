@@ -115,6 +115,18 @@ def check_player(folder: Path) -> str:
     return f"{position:.1f} s of sound"
 
 
+def check_power(_: Path) -> str:
+    """That the system can be kept awake, and the app out of App Nap, while music is made."""
+    from mlx_music_app.wakefulness import IOKit
+
+    if sys.platform != "darwin":
+        return "only a Mac is kept awake"
+    power = IOKit()
+    number = power.take()
+    power.release(number)
+    return f"assertion {number} taken and released"
+
+
 # The window
 
 
