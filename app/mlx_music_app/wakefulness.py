@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import logging
 import sys
-from typing import Protocol
 
 from PySide6.QtCore import QObject, Slot
 
@@ -23,18 +22,11 @@ _KIND = b"PreventUserIdleSystemSleep"  # kIOPMAssertionTypePreventUserIdleSystem
 _REASON = b"MLX Music is making music"
 
 
-class Power(Protocol):
-    """Where power assertions are taken; they end with the process at the latest."""
-
-    def take(self) -> int:
-        """Take one; returns its number. Raises OSError."""
-
-    def release(self, number: int) -> None:
-        """Let go of one."""
-
-
 class IOKit:
-    """macOS's power assertions, as `IOKit/pwr_mgt/IOPMLib.h` declares them."""
+    """macOS's power assertions, as `IOKit/pwr_mgt/IOPMLib.h` declares them.
+
+    They end with the process at the latest. Raises OSError or AttributeError where there are none.
+    """
 
     def __init__(self) -> None:
         core = ctypes.CDLL(_FRAMEWORK.format("CoreFoundation"))
@@ -55,6 +47,7 @@ class IOKit:
         self._release.restype = ctypes.c_int
 
     def take(self) -> int:
+        """Take one; returns its number. Raises OSError."""
         strings = [self._string(None, text, _UTF8) for text in (_KIND, _REASON)]
         number = ctypes.c_uint32(0)
         try:
@@ -70,17 +63,18 @@ class IOKit:
         return number.value
 
     def release(self, number: int) -> None:
+        """Let go of one."""
         self._release(number)
 
 
 class Wakefulness(QObject):
     """Told whether the app is busy, keeps it and the system awake for as long. For macOS only."""
 
-    def __init__(self, parent: QObject | None = None, power: Power | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._power = power
+        self._power: IOKit | None = None
         self._number: int | None = None
-        if power is None and sys.platform == "darwin":
+        if sys.platform == "darwin":
             try:
                 self._power = IOKit()
             except (OSError, AttributeError) as error:

@@ -121,8 +121,11 @@ def check_power(_: Path) -> str:
 
     if sys.platform != "darwin":
         return "only a Mac is kept awake"
-    power = IOKit()
-    number = power.take()
+    try:
+        power = IOKit()
+        number = power.take()
+    except (OSError, AttributeError) as error:
+        raise CheckFailed(f"the system cannot be kept awake: {error}") from error
     power.release(number)
     return f"assertion {number} taken and released"
 

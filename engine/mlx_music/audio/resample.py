@@ -45,10 +45,9 @@ def resample(audio: npt.ArrayLike | mx.array, source_rate: int, target_rate: int
     Raises AudioError for rates that are not positive integers or audio that is not 2-D.
     """
     samples = _checked(audio, source_rate, target_rate)
-    if source_rate == target_rate:
-        return np.array(samples) if isinstance(samples, mx.array) else samples
     phases = target_rate // math.gcd(source_rate, target_rate)
-    if target_rate in SINC_RATES and phases <= MAX_PHASES:
+    by_sinc = target_rate in SINC_RATES and phases <= MAX_PHASES
+    if by_sinc or source_rate == target_rate:
         return resample_sinc(samples, source_rate, target_rate)
 
     import soxr

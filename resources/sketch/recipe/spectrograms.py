@@ -21,6 +21,8 @@ _TONAL_HZ = 4_000.0
 _MEL_MIN, _MEL_MAX = -11.0, 3.0
 
 _RESOLUTIONS = (256, 512, 1024, 2048, 4096)
+#: Shorter windows do not tell notes apart.
+_PHASE_RESOLUTIONS = _RESOLUTIONS[2:]
 
 
 def filterbank() -> Tensor:
@@ -87,7 +89,7 @@ def phase_loss(made: Tensor, true: Tensor) -> Tensor:
     """How far spectra are apart as complex numbers below 4 kHz, at the square root of their
     magnitude and beside that of the true one; of (batch, samples)."""
     total = made.new_zeros(())
-    for size in (1024, 2048, 4096):
+    for size in _PHASE_RESOLUTIONS:
         bins = round(_TONAL_HZ / SAMPLE_RATE * size)
         window, scaled = _window(size, made), []
         for sound in (made, true):
@@ -97,7 +99,7 @@ def phase_loss(made: Tensor, true: Tensor) -> Tensor:
         ours, theirs = scaled
         distance = ((ours - theirs).square().sum(-1) + 1e-6).sqrt().mean()
         total = total + distance / (theirs.square().sum(-1) + 1e-6).sqrt().mean()
-    return total / 3
+    return total / len(_PHASE_RESOLUTIONS)
 
 
 def stft_loss(made: Tensor, true: Tensor) -> Tensor:
