@@ -43,7 +43,7 @@ def prepare_linux() -> str | None:
     """
     if not sys.platform.startswith("linux") or "mlx.core" in sys.modules:
         return None
-    os.environ.setdefault("MLX_MAX_OPS_PER_BUFFER", "10")
+    os.environ.setdefault("MLX_MAX_OPS_PER_BUFFER", "40")
     os.environ.setdefault("MLX_CUDA_CONV_CACHE_SIZE", "8192")
     os.environ.setdefault("MLX_USE_CUDA_GRAPHS", "0")
     for name in _OPENBLAS_NAMES:

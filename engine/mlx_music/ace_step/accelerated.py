@@ -10,7 +10,9 @@ each song (`refusals`): a song takes longer, and is right. Widths that no kernel
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -29,6 +31,19 @@ _TOLERANCE = 0.02
 
 #: Why kernels are not used, by their names.
 _refused: dict[str, str] = {}
+
+#: Whether a function is being compiled, when nothing can be computed to compare.
+_traced: ContextVar[bool] = ContextVar("traced", default=False)
+
+
+@contextmanager
+def traced() -> Iterator[None]:
+    """While MLX traces a function: only what has proved itself before is used."""
+    before = _traced.set(True)
+    try:
+        yield
+    finally:
+        _traced.reset(before)
 
 
 def refusals() -> str | None:
@@ -50,7 +65,9 @@ def _by_kernel(
             return plain(*args, **kwargs)
         key = tuple(_trait(each) for each in args)
         if key not in trusted:
-            verdict = _agree(kernel, plain, args, kwargs)
+            if _traced.get():
+                return plain(*args, **kwargs)
+            verdict = agree(kernel, plain, args, kwargs)
             if verdict is None:
                 return plain(*args, **kwargs)
             trusted[key] = verdict
@@ -59,9 +76,10 @@ def _by_kernel(
     return operation
 
 
-def _agree(kernel: Any, plain: Any, args: Any, kwargs: Any) -> bool | None:
+def agree(kernel: Callable[P, R], plain: Callable[P, R], args: Any, kwargs: Any) -> bool | None:
     """Whether the kernel makes what the plain operation does; None if that cannot be told from
-    these arguments, where all that it makes is zeros or no numbers."""
+    these arguments, where all that it makes is zeros or no numbers. A kernel that does not is
+    `refusals`' affair from then on."""
     expected = _arrays(plain(*args, **kwargs))
     mx.eval(expected)
     try:
@@ -128,6 +146,10 @@ def _fit_features(x: mx.array, *_: Any) -> bool:
     return kernels.fit(x.shape[-1])
 
 
+def _fit_sound(x: mx.array, y: mx.array, weight: mx.array, _: mx.array) -> bool:
+    return kernels.fit_add_norm(x, y) and weight.dtype == mx.float32
+
+
 def _fit_hidden(x: mx.array, *_: Any) -> bool:
     return kernels.fit(x.shape[-1] // 2)
 
@@ -139,3 +161,4 @@ gate = _by_kernel(kernels.gate, operations.gate, _fit_features)
 norm = _by_kernel(kernels.norm, operations.norm, _fit_features)
 sum_and_norm = _by_kernel(kernels.sum_and_norm, operations.sum_and_norm, _fit_features)
 conv_and_gate = _by_kernel(kernels.conv_and_gate, operations.conv_and_gate, _fit_hidden)
+add_norm = _by_kernel(kernels.add_norm, operations.add_norm, _fit_sound)

@@ -21,7 +21,8 @@ FloatArray = npt.NDArray[np.float32]
 #: Values that NumPy works on at once, so that they stay in the processor's cache.
 _BLOCK = 1 << 15
 
-_HALF_MAX = 65504.0
+#: Where half precision ends.
+HALF_MAX = 65504.0
 
 
 def on_cpu() -> bool:
@@ -62,15 +63,16 @@ class Joined(NamedTuple):
     """Sums and the SiLU after them. Sums are float32; what a convolution takes is `dtype`.
 
     take(x): x as a convolution takes it. wide(y): what it made, in float32. plus(x, y, bias):
-    x + y + bias. start(y, bias): y + bias, and its SiLU. inner(y, bias): only the SiLU.
-    add(x, y, bias): x + y + bias, and its SiLU. total(x, y, bias, others): others + x + y + bias.
-    mean(x, y, bias, others, n): the SiLU of that over n. y may be a view in any order; what comes
-    out lies in the order of its shape.
+    x + y + bias. whole(y, bias): y + bias. start(y, bias): that, and its SiLU. inner(y, bias):
+    only the SiLU. add(x, y, bias): x + y + bias, and its SiLU. total(x, y, bias, others): others
+    + x + y + bias. mean(x, y, bias, others, n): the SiLU of that over n. y may be a view in any
+    order; what comes out lies in the order of its shape.
     """
 
     take: Callable[[mx.array], mx.array]
     wide: Callable[[mx.array], mx.array]
     plus: Callable[[mx.array, mx.array, mx.array], mx.array]
+    whole: Callable[[mx.array, mx.array], mx.array]
     start: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
     inner: Callable[[mx.array, mx.array], mx.array]
     add: Callable[[mx.array, mx.array, mx.array], tuple[mx.array, mx.array]]
@@ -91,7 +93,7 @@ def _joined(dtype: mx.Dtype, cpu: bool) -> Joined:
 
     def bounded(x: mx.array) -> mx.array:
         """Half precision ends at 65504, and beyond it there is no way back to a number."""
-        return mx.clip(x, -_HALF_MAX, _HALF_MAX) if dtype == mx.float16 else x
+        return mx.clip(x, -HALF_MAX, HALF_MAX) if dtype == mx.float16 else x
 
     def take(x: mx.array) -> mx.array:
         return bounded(x).astype(dtype)
@@ -126,7 +128,7 @@ def _joined(dtype: mx.Dtype, cpu: bool) -> Joined:
         idle = dtype == mx.float32 and function in (take, wide)
         return function if cpu or idle else mx.compile(function, shapeless=True)
 
-    return Joined(*map(ready, (take, wide, plus, start, inner, add, total, mean)))
+    return Joined(*map(ready, (take, wide, plus, whole, start, inner, add, total, mean)))
 
 
 def _by_numpy(in_place: Callable[[FloatArray], None], x: mx.array) -> mx.array:

@@ -160,8 +160,7 @@ class Components:
     def quantize(self, config: QuantizationConfig, names: Sequence[str]) -> QuantizationReport:
         """Quantize the networks called `names` (folders), now and whenever they are opened."""
         if TRANSFORMER in names:
-            for block in self.transformer.transformer_blocks:
-                block.attn.forget_joined()
+            self.transformer.unsettle()
         report = quantize_networks({name: self._network(name) for name in names}, config)
         self._quantization.update(dict.fromkeys(names, config))
         self._nbytes = None

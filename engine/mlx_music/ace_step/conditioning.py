@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
+from mlx_music.ace_step.block_calls import BlockCall
 from mlx_music.ace_step.erg import ERG_TAU
 from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.prompt_tokenizer import PromptTokenizer
@@ -130,9 +131,6 @@ class ConditionedModel:
     Latents are channels last, (B, 16, T, 8). All passes of a step are one batch. `timesteps`
     are those that the run may ask for. Good for one run, on weights that do not change in it:
     what does not change between its steps is computed once.
-
-    `mx.compile` gains nothing here: what it could fuse are kernels already, and a GPU is not
-    waiting for the host (see `sampling.pacing`).
     """
 
     def __init__(
@@ -145,23 +143,25 @@ class ConditionedModel:
         self._conditions = dict(conditions)
         # Heun asks at a timestep twice.
         self._places = {each: index for index, each in enumerate(dict.fromkeys(timesteps))}
-        self._timesteps: Timesteps | None = None
+        self._begun: tuple[list[BlockCall], Timesteps] | None = None
         self._prepared: dict[tuple[tuple[str, ...], int], PreparedCondition] = {}
         self._ropes: dict[int, RotaryTables] = {}
 
     def __call__(
         self, latents: mx.array, timestep: float, passes: tuple[str, ...]
     ) -> list[mx.array]:
-        if self._timesteps is None:
-            self._timesteps = self._begin()
+        if self._begun is None:
+            self._begun = self._begin()
+        calls, steps = self._begun
         batch, frames, count = latents.shape[0], latents.shape[2], len(passes)
         if frames not in self._ropes:
             self._ropes[frames] = self._transformer.rope(frames)
         velocity = self._transformer.velocity(
             mx.concatenate([latents] * count) if count > 1 else latents,
-            self._timesteps.at(self._places[timestep]),
+            steps.at(self._places[timestep]),
             self._ropes[frames],
             self._prepare(passes, batch),
+            calls,
         )
         return list(mx.split(velocity.astype(mx.float32), count))
 
@@ -175,10 +175,6 @@ class ConditionedModel:
             self._prepared[names, batch] = self._transformer.prepare(stacked).repeat(batch)
         return self._prepared[names, batch].first(len(passes) * batch)
 
-    def _begin(self) -> Timesteps:
-        """Read lazily loaded weights, block by block, so that few are in memory twice, and lay
-        them so that a step needs fewer products."""
-        for block in self._transformer.transformer_blocks:
-            mx.eval(block.parameters())
-            block.attn.join()
-        return self._transformer.timesteps(mx.array(list(self._places)))
+    def _begin(self) -> tuple[list[BlockCall], Timesteps]:
+        calls = self._transformer.settle()
+        return calls, self._transformer.timesteps(mx.array(list(self._places)))

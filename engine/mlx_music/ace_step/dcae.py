@@ -31,7 +31,8 @@ from mlx_music.ace_step.dcae_blocks import (
     UpBlock,
     conv3x3,
 )
-from mlx_music.ace_step.tiling import Pace, Tile, middle, tiles
+from mlx_music.ace_step.pace import Pace
+from mlx_music.ace_step.tiling import Tile, middle, tiles
 from mlx_music.errors import CheckpointError
 from mlx_music.weights.config import config_from_dict
 

@@ -13,13 +13,15 @@ from collections.abc import Callable
 import mlx.core as mx
 import mlx.nn as nn
 
-from mlx_music.ace_step.activations import add3, gated, joined, silu
+from mlx_music.ace_step.accelerated import add_norm
+from mlx_music.ace_step.activations import gated, joined, silu
 from mlx_music.ace_step.convolution import Doubling, conv2d, linear, product
-from mlx_music.ace_step.tiling import Pace, Tile, tiles
+from mlx_music.ace_step.operations import SOUND_NORM_EPS
+from mlx_music.ace_step.pace import Pace
+from mlx_music.ace_step.tiling import Tile, tiles
 
 TIME = 2  # the axis of (batch, height, time, channels) that tiles cut
 
-_EPS = 1e-5
 _ATTENTION_EPS = 1e-15
 _GLU_EXPANSION = 4
 
@@ -37,11 +39,11 @@ class RMSNorm(nn.Module):
         self.bias = mx.zeros((channels,))
 
     def __call__(self, x: mx.array) -> mx.array:
-        return mx.fast.rms_norm(x, self.weight, _EPS) + self.bias
+        return mx.fast.rms_norm(x, self.weight, SOUND_NORM_EPS) + self.bias
 
     def add_to(self, x: mx.array, y: mx.array) -> mx.array:
         """x + the norm of y."""
-        return add3(x, mx.fast.rms_norm(y, self.weight, _EPS), self.bias)
+        return add_norm(x, y, self.weight, self.bias)
 
 
 def conv3x3(in_channels: int, out_channels: int, stride: int = 1, bias: bool = True) -> nn.Conv2d:
@@ -60,7 +62,7 @@ class ResBlock(nn.Module):
     def __call__(self, x: mx.array) -> mx.array:
         act = joined(self.conv1.weight.dtype)
         y = act.inner(conv2d(act.take(x), self.conv1.weight), self.conv1.bias)
-        return self.norm.add_to(x, act.wide(conv2d(y, self.conv2.weight))).astype(x.dtype)
+        return self.norm.add_to(x, conv2d(y, self.conv2.weight)).astype(x.dtype)
 
     def convolve_in(self, dtype: mx.Dtype) -> None:
         """Let the convolutions work in `dtype`, but not what lies around them."""

@@ -1,9 +1,8 @@
-"""GPU kernels for what lies between the transformer's matrix products.
+"""GPU kernels for what lies between the products of the transformer and of the autoencoder.
 
 Each does in one pass over memory what takes MLX's own operations several. What they compute is
-said in `operations`, function by function; `accelerated` chooses. One source serves CUDA and
-Metal: what they spell differently is in the two preludes, and no name may be a word of either
-language. All arithmetic is in float32, and is rounded once, at the end.
+said in `operations`, function by function; `accelerated` chooses. All arithmetic is in float32,
+and is rounded once, at the end.
 
 Sizes that a model fixes are constants of a kernel; batch and frames are not, so that no length
 of song compiles it anew.
@@ -11,99 +10,42 @@ of song compiles it anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
 
 import mlx.core as mx
 
-from mlx_music.ace_step.operations import LINEAR_ATTENTION_EPS, NORM_EPS, RotaryTables
+from mlx_music.ace_step.gpu import LANES, kernel
+from mlx_music.ace_step.operations import (
+    LINEAR_ATTENTION_EPS,
+    NORM_EPS,
+    SOUND_NORM_EPS,
+    RotaryTables,
+)
 
 #: Features that one thread works on: 16 bytes of a 16-bit dtype are one load.
 _WIDTH = 8
 
-#: Threads that run in step, on every GPU that MLX supports.
-_LANES = 32
-
 #: More features than a group of threads can normalise, at `_WIDTH` each.
 _MAX_FEATURES = 1024 * _WIDTH
 
-_COMMON = """
-template <typename T>
-struct alignas(16) Eight { T v[8]; };
-template <typename T, int N>
-struct alignas(N * sizeof(T)) Some { T v[N]; };
-"""
 
-_CUDA = """
-#define GLOBAL
-#define SHARED __shared__
-#define BARRIER __syncthreads()
-#define POSITION \\
-  make_uint3(blockIdx.x * blockDim.x + threadIdx.x, \\
-             blockIdx.y * blockDim.y + threadIdx.y, \\
-             blockIdx.z * blockDim.z + threadIdx.z)
-#define PLACE_IN_GROUP threadIdx
-#define RSQRT rsqrtf
-#define SIGMOID(x) __fdividef(1.0f, 1.0f + __expf(-(x)))
-__device__ inline float lanes_sum(float x) {
-  for (int step = 16; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffff, x, step);
-  return x;
-}
-"""
-
-_METAL = """
-#define GLOBAL device
-#define SHARED threadgroup
-#define BARRIER threadgroup_barrier(metal::mem_flags::mem_threadgroup)
-#define POSITION thread_position_in_grid
-#define PLACE_IN_GROUP thread_position_in_threadgroup
-#define RSQRT metal::rsqrt
-#define SIGMOID(x) (1.0f / (1.0f + metal::exp(-(x))))
-inline float lanes_sum(float x) { return metal::simd_sum(x); }
-"""
-
-#: Metal declares a built-in variable where the source names it.
-_METAL_BUILT_IN = "// thread_position_in_grid thread_position_in_threadgroup\n"
-
-
-def fit(features: int, head_dim: int = _LANES) -> bool:
+def fit(features: int, head_dim: int = LANES) -> bool:
     """Whether the kernels divide widths like these."""
     return (
-        features % (_LANES * _WIDTH) == 0
-        and features <= _MAX_FEATURES
-        and head_dim in (32, 64, 128)
+        features % (LANES * _WIDTH) == 0 and features <= _MAX_FEATURES and head_dim in (32, 64, 128)
     )
-
-
-@cache
-def _kernel(
-    name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], source: str
-) -> Callable[..., list[mx.array]]:
-    make: Any
-    if mx.metal.is_available():
-        make, prelude, source = mx.fast.metal_kernel, _METAL, _METAL_BUILT_IN + source
-    else:
-        make, prelude = mx.fast.cuda_kernel, _CUDA
-    kernel: Callable[..., list[mx.array]] = make(
-        name=f"mlx_music_{name}",
-        input_names=list(inputs),
-        output_names=list(outputs),
-        source=source,
-        header=prelude + _COMMON,
-    )
-    return kernel
 
 
 def _group(threads: int) -> int:
     """Threads of a group along an axis of so many: whole lanes, as even as possible."""
     groups = -(-threads // 256)
-    return -(-threads // (groups * _LANES)) * _LANES
+    return -(-threads // (groups * LANES)) * LANES
 
 
 _SPLIT_HEADS = """
   uint3 at = POSITION;
-  int frames = x_shape[1], batch = x_shape[0];
+  int frames = x_shape[1];
   int column = at.x * 8, frame = at.y, item = at.z;
   if (column >= 3 * FEATURES) return;
   int part = column / FEATURES, head = column % FEATURES / HEAD, place = column % HEAD;
@@ -122,7 +64,8 @@ _SPLIT_HEADS = """
       made.v[i] = turned > 0.0f ? turned : 0.0f;
     }
   }
-  size_t row = (((size_t)part * batch + item) * (FEATURES / HEAD) + head) * frames + frame;
+  GLOBAL float* out = part == 0 ? queries : part == 1 ? keys : values;
+  size_t row = ((size_t)item * (FEATURES / HEAD) + head) * frames + frame;
   *(GLOBAL Eight<float>*)(out + row * HEAD + place) = made;
 """
 
@@ -131,16 +74,17 @@ def split_heads(x: mx.array, rope: RotaryTables) -> list[mx.array]:
     first, second = rope.first, rope.second
     batch, frames, width = x.shape
     features, head = width // 3, first.shape[-1]
-    kernel = _kernel("split_heads", ("x", "first", "second"), ("out",), _SPLIT_HEADS)
-    (out,) = kernel(
+    made = ("queries", "keys", "values")
+    run = kernel("split_heads", ("x", "first", "second"), made, _SPLIT_HEADS)
+    # Three arrays and no views of one: MLX's products would copy those.
+    return run(
         inputs=[x, first, second],
         template=[("T", x.dtype), ("FEATURES", features), ("HEAD", head)],
         grid=(width // _WIDTH, frames, batch),
         threadgroup=(_group(width // _WIDTH), 1, 1),
-        output_shapes=[(3, batch, features // head, frames, head)],
-        output_dtypes=[mx.float32],
+        output_shapes=[(batch, features // head, frames, head)] * 3,
+        output_dtypes=[mx.float32] * 3,
     )
-    return [out[0], out[1], out[2]]
 
 
 _TURN = """
@@ -166,8 +110,8 @@ _TURN = """
 def turn(x: mx.array, rope: RotaryTables, factor: mx.array) -> mx.array:
     first, second = rope.first, rope.second
     batch, frames, features = x.shape
-    kernel = _kernel("turn", ("x", "first", "second", "factor"), ("out",), _TURN)
-    (out,) = kernel(
+    run = kernel("turn", ("x", "first", "second", "factor"), ("out",), _TURN)
+    (out,) = run(
         inputs=[x, first, second, factor],
         template=[("T", x.dtype), ("FEATURES", features), ("HEAD", first.shape[-1])],
         grid=(features // _WIDTH, frames, batch),
@@ -207,12 +151,12 @@ def merge_heads(
     summed: mx.array, queries: mx.array, key_sums: mx.array, dtype: mx.Dtype
 ) -> mx.array:
     batch, heads, frames, head = summed.shape
-    kernel = _kernel("merge_heads", ("summed", "queries", "keys"), ("out",), _MERGE_HEADS)
-    (out,) = kernel(
+    run = kernel("merge_heads", ("summed", "queries", "keys"), ("out",), _MERGE_HEADS)
+    (out,) = run(
         inputs=[summed, queries, key_sums],
         template=[("T", dtype), ("HEAD", head)],
-        grid=(_LANES, frames, batch * heads),
-        threadgroup=(_LANES, 8, 1),
+        grid=(LANES, frames, batch * heads),
+        threadgroup=(LANES, 8, 1),
         output_shapes=[(batch, frames, heads * head)],
         output_dtypes=[dtype],
     )
@@ -237,8 +181,8 @@ _GATE = """
 
 def gate(x: mx.array, change: mx.array, modulation: mx.array, row: int) -> mx.array:
     batch, frames, features = x.shape
-    kernel = _kernel("gate", ("x", "change", "modulation"), ("out",), _GATE)
-    (out,) = kernel(
+    run = kernel("gate", ("x", "change", "modulation"), ("out",), _GATE)
+    (out,) = run(
         inputs=[x, change, modulation],
         template=[("T", x.dtype), ("FEATURES", features), ("GATE", row)],
         grid=(features // _WIDTH, frames, batch),
@@ -297,8 +241,8 @@ _SUM_AND_NORM = _NORM.replace(
 
 def norm(x: mx.array, modulation: mx.array, row: int) -> mx.array:
     batch, frames, features = x.shape
-    kernel = _kernel("norm", ("x", "modulation"), ("out",), _NORM)
-    (out,) = kernel(
+    run = kernel("norm", ("x", "modulation"), ("out",), _NORM)
+    (out,) = run(
         inputs=[x, modulation],
         template=[("T", x.dtype), ("FEATURES", features), ("SHIFT", row)],
         grid=(features // _WIDTH, frames, batch),
@@ -317,7 +261,7 @@ def sum_and_norm(
     row: int,
 ) -> tuple[mx.array, mx.array]:
     batch, frames, features = x.shape
-    kernel = _kernel(
+    run = kernel(
         "sum_and_norm", ("x", "change", "gating", "modulation"), ("sum", "out"), _SUM_AND_NORM
     )
     gates, place = gating or (modulation, 0)
@@ -325,7 +269,7 @@ def sum_and_norm(
         *(("T", x.dtype), ("FEATURES", features), ("SHIFT", row)),
         *(("GATED", gating is not None), ("GATE", place)),
     ]
-    total, out = kernel(
+    total, out = run(
         inputs=[x, change, gates, modulation],
         template=list(template),
         grid=(features // _WIDTH, frames, batch),
@@ -336,59 +280,126 @@ def sum_and_norm(
     return total, out
 
 
-#: Frames that one thread makes; it takes the SiLU of two more.
-_FRAMES = 4
+_ADD_NORM = """
+  // The threads of a row run in step; each has four features of every 128.
+  uint3 at = POSITION;
+  int rows = x_shape[0], row = at.y;
+  if (row >= rows) return;
+  size_t start = (size_t)row * FEATURES + at.x * 4;
+  Some<float, 4> values[FEATURES / 128];
+  float squares = 0.0f;
+  #pragma unroll
+  for (int part = 0; part < FEATURES / 128; part++) {
+    Some<T, 4> in = *(const GLOBAL Some<T, 4>*)(y + start + part * 128);
+    #pragma unroll
+    for (int i = 0; i < 4; i++) {
+      float value = (float)in.v[i];
+      if (BOUNDED) value = BOUND(value);
+      values[part].v[i] = value;
+      squares += value * value;
+    }
+  }
+  float norm = RSQRT(lanes_sum(squares) / FEATURES + EPS);
+  #pragma unroll
+  for (int part = 0; part < FEATURES / 128; part++) {
+    int column = at.x * 4 + part * 128;
+    Some<float, 4> made = *(const GLOBAL Some<float, 4>*)(x + start + part * 128);
+    Some<float, 4> scale = *(const GLOBAL Some<float, 4>*)(weight + column);
+    Some<float, 4> shift = *(const GLOBAL Some<float, 4>*)(bias + column);
+    #pragma unroll
+    for (int i = 0; i < 4; i++) made.v[i] += values[part].v[i] * norm * scale.v[i] + shift.v[i];
+    *(GLOBAL Some<float, 4>*)(out + start + part * 128) = made;
+  }
+""".replace("EPS", f"{SOUND_NORM_EPS}f")
+
+#: Features that the lanes of a row take four by four.
+_STRIPE = 4 * LANES
+
+
+def fit_add_norm(x: mx.array, y: mx.array) -> bool:
+    """Whether `add_norm` is made for arrays like these."""
+    return (
+        x.dtype == mx.float32
+        and y.dtype in (mx.float32, mx.float16)
+        and x.shape[-1] % _STRIPE == 0
+        and x.shape[-1] <= _MAX_FEATURES // 4
+    )
+
+
+def add_norm(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
+    features = x.shape[-1]
+    rows = x.size // features
+    run = kernel("add_norm", ("x", "y", "weight", "bias"), ("out",), _ADD_NORM)
+    (out,) = run(
+        inputs=[x.reshape(rows, features), y.reshape(rows, features), weight, bias],
+        template=[("T", y.dtype), ("FEATURES", features), ("BOUNDED", y.dtype == mx.float16)],
+        grid=(LANES, rows, 1),
+        threadgroup=(LANES, 8, 1),
+        output_shapes=[(rows, features)],
+        output_dtypes=[x.dtype],
+    )
+    return out.reshape(x.shape)
+
+
+#: Frames that one thread makes, of so many channels of each half; it takes the SiLU of two more.
+_FRAMES, _CHANNELS = 8, 4
 
 _CONV_AND_GATE = """
+  // A thread walks through its frames with the SiLU of the last three, of both halves, at hand.
   uint3 at = POSITION;
   int frames = x_shape[1], start = at.y * FRAMES, item = at.z;
-  int column = at.x * 8;
+  int column = at.x * N;
   if (column >= HIDDEN) return;
-  Eight<float> sums[2][FRAMES];
+  float taps[2][N][3], biases[2][N], older[2][N], old[2][N];
   #pragma unroll
   for (int part = 0; part < 2; part++) {
     int channel = column + part * HIDDEN;
-    Eight<T> own = *(const GLOBAL Eight<T>*)(bias + channel);
-    Eight<T> taps[3];  // of a channel one after another
+    Some<T, N> own = *(const GLOBAL Some<T, N>*)(bias + channel);
+    Some<T, N> some[3];  // of a channel one after another
     #pragma unroll
     for (int i = 0; i < 3; i++) {
-      taps[i] = *(const GLOBAL Eight<T>*)(weight + (size_t)channel * 3 + i * 8);
+      some[i] = *(const GLOBAL Some<T, N>*)(weight + (size_t)channel * 3 + i * N);
     }
     #pragma unroll
-    for (int to = 0; to < FRAMES; to++) {
+    for (int i = 0; i < N; i++) {
+      biases[part][i] = (float)own.v[i];
+      older[part][i] = old[part][i] = 0.0f;
       #pragma unroll
-      for (int i = 0; i < 8; i++) sums[part][to].v[i] = (float)own.v[i];
-    }
-    #pragma unroll
-    for (int from = -1; from <= FRAMES; from++) {
-      int frame = start + from;
-      if (frame < 0 || frame >= frames) continue;
-      size_t row = ((size_t)item * frames + frame) * 2 * HIDDEN + channel;
-      Eight<T> in = *(const GLOBAL Eight<T>*)(x + row);
-      #pragma unroll
-      for (int i = 0; i < 8; i++) {
-        float value = (float)in.v[i];
-        value *= SIGMOID(value);
-        #pragma unroll
-        for (int tap = 0; tap < 3; tap++) {
-          int to = from + 1 - tap;
-          if (to < 0 || to >= FRAMES) continue;
-          sums[part][to].v[i] += value * (float)taps[(i * 3 + tap) / 8].v[(i * 3 + tap) % 8];
-        }
+      for (int tap = 0; tap < 3; tap++) {
+        taps[part][i][tap] = (float)some[(i * 3 + tap) / N].v[(i * 3 + tap) % N];
       }
     }
   }
   #pragma unroll
-  for (int to = 0; to < FRAMES; to++) {
-    int frame = start + to;
-    if (frame >= frames) return;
-    Eight<T> made;
+  for (int place = -1; place <= FRAMES; place++) {
+    int frame = start + place;
+    float sums[2][N];
     #pragma unroll
-    for (int i = 0; i < 8; i++) {
-      float gate = sums[1][to].v[i];
-      made.v[i] = (T)(sums[0][to].v[i] * gate * SIGMOID(gate));
+    for (int part = 0; part < 2; part++) {
+      Some<T, N> in;
+      bool inside = frame >= 0 && frame < frames;
+      if (inside) {
+        size_t row = ((size_t)item * frames + frame) * 2 * HIDDEN + column + part * HIDDEN;
+        in = *(const GLOBAL Some<T, N>*)(x + row);
+      }
+      #pragma unroll
+      for (int i = 0; i < N; i++) {
+        float value = inside ? (float)in.v[i] : 0.0f;
+        value *= SIGMOID(value);
+        sums[part][i] = biases[part][i] + older[part][i] * taps[part][i][0]
+          + old[part][i] * taps[part][i][1] + value * taps[part][i][2];
+        older[part][i] = old[part][i];
+        old[part][i] = value;
+      }
     }
-    *(GLOBAL Eight<T>*)(out + ((size_t)item * frames + frame) * HIDDEN + column) = made;
+    if (place < 1) continue;
+    if (frame - 1 >= frames) return;
+    Some<T, N> made;
+    #pragma unroll
+    for (int i = 0; i < N; i++) {
+      made.v[i] = (T)(sums[0][i] * sums[1][i] * SIGMOID(sums[1][i]));
+    }
+    *(GLOBAL Some<T, N>*)(out + ((size_t)item * frames + frame - 1) * HIDDEN + column) = made;
   }
 """
 
@@ -396,12 +407,12 @@ _CONV_AND_GATE = """
 def conv_and_gate(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
     batch, frames, width = x.shape
     hidden = width // 2
-    kernel = _kernel("conv_and_gate", ("x", "weight", "bias"), ("out",), _CONV_AND_GATE)
-    (out,) = kernel(
+    run = kernel("conv_and_gate", ("x", "weight", "bias"), ("out",), _CONV_AND_GATE)
+    (out,) = run(
         inputs=[x, weight, bias],
-        template=[("T", x.dtype), ("HIDDEN", hidden), ("FRAMES", _FRAMES)],
-        grid=(hidden // _WIDTH, -(-frames // _FRAMES), batch),
-        threadgroup=(_group(hidden // _WIDTH), 1, 1),
+        template=[("T", x.dtype), ("HIDDEN", hidden), ("FRAMES", _FRAMES), ("N", _CHANNELS)],
+        grid=(hidden // _CHANNELS, -(-frames // _FRAMES), batch),
+        threadgroup=(_group(hidden // _CHANNELS), 1, 1),
         output_shapes=[(batch, frames, hidden)],
         output_dtypes=[x.dtype],
     )

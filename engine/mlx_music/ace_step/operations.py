@@ -1,4 +1,4 @@
-"""What lies between the transformer's matrix products, as single operations.
+"""What lies between the products of networks, as single operations.
 
 They say what is computed, run on CPUs, and are what the GPU kernels of the same names are held
 against (`accelerated`).
@@ -14,7 +14,11 @@ from dataclasses import dataclass
 import mlx.core as mx
 import mlx.nn as nn
 
+from mlx_music.ace_step.activations import HALF_MAX, add3
+
 NORM_EPS = 1e-6
+#: Of the autoencoder.
+SOUND_NORM_EPS = 1e-5
 LINEAR_ATTENTION_EPS = 1e-15
 
 
@@ -117,3 +121,14 @@ def conv_and_gate(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
     x = mx.conv1d(nn.silu(x), weight, padding=1, groups=x.shape[-1]) + bias
     x, gates = mx.split(x, 2, axis=-1)
     return x * nn.silu(gates)
+
+
+def add_norm(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
+    """x + the RMS norm of y, with a weight and a bias: what ends each layer of the autoencoder.
+
+    x and y (..., features), weight and bias (features,). y may have less precision than x: what is
+    infinite in float16 is the largest number of it.
+    """
+    if y.dtype == mx.float16 and x.dtype == mx.float32:
+        y = mx.clip(y.astype(mx.float32), -HALF_MAX, HALF_MAX)
+    return add3(x, mx.fast.rms_norm(y, weight, SOUND_NORM_EPS), bias)

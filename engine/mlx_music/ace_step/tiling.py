@@ -66,23 +66,6 @@ def tiles(length: int, size: int | None, halo: int, period: int = 1) -> Iterator
         start = stop
 
 
-class Pace:
-    """Computes step by step, with the device never idle and never far ahead.
-
-    MLX allocates for all that it is asked for at once, ahead of what has run: so each step is
-    waited for, but only when the next one is under way.
-    """
-
-    def __init__(self) -> None:
-        self._running: tuple[mx.array, ...] = ()
-
-    def __call__(self, *arrays: mx.array) -> None:
-        """Start computing these; return when those of the call before are there."""
-        mx.async_eval(*arrays)
-        mx.eval(*self._running)
-        self._running = arrays
-
-
 def middle(x: mx.array, axis: int, size: int) -> mx.array:
     """The middle of `x`, of at most `size` positions."""
     start = max(0, x.shape[axis] - size) // 2

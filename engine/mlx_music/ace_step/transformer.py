@@ -19,6 +19,7 @@ import mlx.nn as nn
 import numpy as np
 
 from mlx_music.ace_step.accelerated import norm
+from mlx_music.ace_step.block_calls import BlockCall, CompiledBlocks, Portions
 from mlx_music.ace_step.lyric_encoder import LyricEncoder, LyricEncoderConfig
 from mlx_music.ace_step.operations import NORM_EPS, RotaryTables
 from mlx_music.ace_step.transformer_blocks import Block, Change
@@ -244,6 +245,8 @@ class Transformer(nn.Module):
             for _ in range(config.num_layers)
         ]
         self.final_layer = FinalLayer(config)
+        # Private to MLX's modules: no parameters.
+        self._compiled: CompiledBlocks | None = None
 
     @property
     def dtype(self) -> mx.Dtype:
@@ -322,8 +325,8 @@ class Transformer(nn.Module):
         self, latents: mx.array, timestep: mx.array, condition: PreparedCondition
     ) -> mx.array:
         """Velocity (B, 16, T, 8) of latents (B, 16, T, 8) at timesteps (B,) = sigma * 1000."""
-        rope = self.rope(latents.shape[2])
-        return self.velocity(latents, self.timesteps(timestep).all(), rope, condition)
+        rope, calls = self.rope(latents.shape[2]), list(map(BlockCall.of, self.transformer_blocks))
+        return self.velocity(latents, self.timesteps(timestep).all(), rope, condition, calls)
 
     def velocity(
         self,
@@ -331,10 +334,11 @@ class Transformer(nn.Module):
         modulation: Modulation,
         rope: RotaryTables,
         condition: PreparedCondition,
+        calls: list[BlockCall],
     ) -> mx.array:
-        """The same for callers that keep what does not change between calls."""
+        """The same for callers that keep what does not change between calls; `calls`: `settle`."""
         x = self.proj_in(latents.astype(self.dtype))
-        x = self.run_blocks(x, modulation, rope, condition, len(self.transformer_blocks))
+        x = self.run_blocks(x, modulation, rope, condition, calls)
         return self.final_layer(x, modulation.final)
 
     def run_blocks(
@@ -343,24 +347,43 @@ class Transformer(nn.Module):
         modulation: Modulation,
         rope: RotaryTables,
         condition: PreparedCondition,
-        count: int,
+        calls: list[BlockCall],
     ) -> mx.array:
-        """Tokens (B, T, inner_dim) after the first `count` blocks."""
+        """Tokens (B, T, inner_dim) after the blocks of `calls`, which are the first ones or all."""
         plain = mx.ones(x.shape[0])
         weakened = plain if condition.query_scale is None else condition.query_scale
-        change: Change | None = None
-        for index, block in enumerate(self.transformer_blocks[:count]):
-            x, change = block(
-                x,
-                change,
-                modulation.blocks[:, index],
-                condition.keys[index],
-                condition.values[index],
-                condition.bias,
-                rope,
-                weakened if index in ERG_BLOCKS else plain,
-            )
-        return x if change is None else change.added_to(x)
+        tables, portions = (rope.first, rope.second), Portions(x)
+        value, before = None, None
+        for index, call in enumerate(calls):
+            own = modulation.blocks[:, index]
+            x = call.attend(x, value, before, own, *tables)
+            portions.add(x)
+            given = condition.keys[index], condition.values[index], condition.bias
+            scale = weakened if index in ERG_BLOCKS else plain
+            x, value = call.answer(x, own, *given, *tables, scale)
+            portions.add(x, value)
+            before = own
+        return x if value is None or before is None else Change(value, before).added_to(x)
+
+    def settle(self) -> list[BlockCall]:
+        """Make ready for a run, during which weights do not change; its calls of the blocks.
+
+        Reads weights that were not read yet, block by block, so that few are in memory twice, and
+        lays blocks out so that a step is fewer products and less for the host to do.
+        """
+        for block in self.transformer_blocks:
+            mx.eval(block.parameters())
+            block.attn.join()
+        self._compiled = CompiledBlocks.of(self.transformer_blocks, self._compiled)
+        if self._compiled is None:
+            return list(map(BlockCall.of, self.transformer_blocks))
+        return self._compiled.calls
+
+    def unsettle(self) -> None:
+        """Let go of what `settle` made, which would outlive weights that are replaced."""
+        for block in self.transformer_blocks:
+            block.attn.forget_joined()
+        self._compiled = None
 
 
 def is_unused(name: str) -> bool:

@@ -189,10 +189,22 @@ class Block(nn.Module):
         self.ff = FeedForward(dim, hidden)
         self.scale_shift_table = mx.zeros((6, dim))
 
-    def __call__(
+    def attend(
+        self, x: mx.array, change: Change | None, modulation: mx.array, rope: RotaryTables
+    ) -> mx.array:
+        """x (B, T, dim) and what is still to be added to it, to x behind self-attention.
+
+        modulation: float32 (B or 1, 6, dim), see `Timesteps`.
+        """
+        if change is None:
+            y = norm(x, modulation, ATTENTION)
+        else:
+            x, y = sum_and_norm(x, change.value, change.gating, modulation, ATTENTION)
+        return gate(x, self.attn(y, rope), modulation, ATTENTION_GATE)
+
+    def answer(
         self,
         x: mx.array,
-        change: Change | None,
         modulation: mx.array,
         keys: mx.array,
         values: mx.array,
@@ -200,15 +212,8 @@ class Block(nn.Module):
         rope: RotaryTables,
         query_scale: mx.array,
     ) -> tuple[mx.array, Change]:
-        """x (B, T, dim) and what is still to be added to it, to the same behind this block.
-
-        modulation: float32 (B or 1, 6, dim), see `Timesteps`; query_scale: (B,).
-        """
-        if change is None:
-            y = norm(x, modulation, ATTENTION)
-        else:
-            x, y = sum_and_norm(x, change.value, change.gating, modulation, ATTENTION)
-        x = gate(x, self.attn(y, rope), modulation, ATTENTION_GATE)
+        """x behind self-attention to x behind cross-attention, and what the feed-forward adds to
+        that. query_scale: (B,)."""
         attended = self.cross_attn(x, keys, values, bias, rope, query_scale)
         x, y = sum_and_norm(x, attended, None, modulation, FEED_FORWARD)
         return x, Change(self.ff(y), modulation)

@@ -6,21 +6,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
 
+from mlx_music.ace_step import vocoder_kernel
+from mlx_music.ace_step.accelerated import agree
 from mlx_music.ace_step.activations import Joined, joined, on_cpu
 from mlx_music.ace_step.convolution import TimeConv, Upsampling
-from mlx_music.ace_step.tiling import Pace
+from mlx_music.ace_step.pace import Pace
+from mlx_music.ace_step.vocoder_kernel import Pair
 
 if TYPE_CHECKING:
     from mlx_music.ace_step.vocoder import VocoderConfig
+
+
+#: Samples of noise on which a kernel proves itself.
+_NOISE_SAMPLES = 700
 
 
 class SameConv1d(nn.Module):
@@ -103,55 +110,175 @@ class Head(nn.Module):
 
     def _lay_out(self) -> ReadyHead:
         n, act = self._per_level, joined(self.conv_pre.weight.dtype)
-        blocks = []
-        for number, block in enumerate(self.resblocks, 1):
-            pairs = [
-                (dilated.ready(), plain.ready())
-                for dilated, plain in zip(block.convs1, block.convs2, strict=True)
-            ]
-            blocks.append(_residual(pairs, act, None if number % n else n))
-        return ReadyHead(
-            self.conv_pre.ready(),
-            [up.ready() for up in self.ups],
-            [blocks[first : first + n] for first in range(0, len(blocks), n)],
-            self.conv_post.ready(),
-            act,
-        )
+        levels = [
+            _Level.of(up, self.resblocks[n * place : n * (place + 1)], act)
+            for place, up in enumerate(self.ups)
+        ]
+        return ReadyHead(self.conv_pre.ready(), levels, self.conv_post.ready(), act)
 
     def __call__(self, features: mx.array) -> mx.array:
         return self.ready()(features)
 
 
-#: The pairs of a ResBlock, each two convolutions with their biases.
-_Pairs = list[tuple[tuple[TimeConv, mx.array], tuple[TimeConv, mx.array]]]
+@dataclass(frozen=True)
+class _Block:
+    """A ResBlock in MLX's operations, a pair of convolutions at a time.
 
-#: A ResBlock as it computes: from x, the SiLU of x, and the sum of the blocks before it, the sum
-#: with it; the last of a level gives the SiLU of the blocks' mean.
-_Residual = Callable[[mx.array, mx.array, mx.array], mx.array]
-
-
-def _residual(pairs: _Pairs, act: Joined, mean_of: int | None) -> _Residual:
-    """The ResBlock of `pairs`; mean_of: how many blocks the level has that it is the last of.
-
-    A GPU is given it as one compiled function, so that the host, which must name every kernel of
-    it, is not what it waits for.
+    pairs: functions from x, the SiLU of x, and (the last one) the sum of the blocks before, to the
+    next x and its SiLU; the last one to the sum with this block, or to the SiLU of the blocks' mean
+    from the last block of a level.
     """
 
-    def block(x: mx.array, inner: mx.array, total: mx.array) -> mx.array:
-        shape, y = x.shape, x
-        for place, ((dilated, bias1), (plain, bias2)) in enumerate(pairs, 1):
-            inner = act.inner(dilated.loose(inner), bias1).reshape(shape)
-            if place < len(pairs):
-                y, inner = act.add(y, plain(inner), bias2)
-        if mean_of is None:
-            return act.total(y, plain(inner), bias2, total)
-        return act.mean(y, plain(inner), bias2, total, mx.array(float(mean_of)))
+    pairs: list[Callable[..., Any]]
 
-    if on_cpu():
-        return block
-    # A weight that is not there yet would be made anew in each call.
-    mx.eval([(conv.weight, bias) for pair in pairs for conv, bias in pair])
-    return mx.compile(block)
+    @classmethod
+    def of(cls, block: ResBlock, act: Joined, mean_of: int | None) -> _Block:
+        """mean_of: of how many blocks in a level it is the last."""
+        layers = zip(block.convs1, block.convs2, strict=True)
+        pairs = [
+            _pair(dilated.ready(), plain.ready(), act, number == len(block.convs1), mean_of)
+            for number, (dilated, plain) in enumerate(layers, 1)
+        ]
+        return cls(pairs)
+
+    def compiled(self) -> _Block:
+        """The same for a GPU, so that the host, which must name every kernel, is not what it
+        waits for."""
+        return _Block([mx.compile(pair) for pair in self.pairs])
+
+    def __call__(
+        self, x: mx.array, inner: mx.array, total: mx.array, pace: Pace | None
+    ) -> mx.array:
+        for pair in self.pairs[:-1]:
+            x, inner = pair(x, inner)
+            if pace is not None:
+                pace(x, inner)
+        total = self.pairs[-1](x, inner, total)
+        if pace is not None:
+            pace(total)
+        return total
+
+
+def _pair(
+    dilated: tuple[TimeConv, mx.array],
+    plain: tuple[TimeConv, mx.array],
+    act: Joined,
+    last: bool,
+    mean_of: int | None,
+) -> Callable[..., Any]:
+    (conv1, bias1), (conv2, bias2) = dilated, plain
+    if not on_cpu():  # a weight that is not there yet would be made anew in each compiled call
+        mx.eval(conv1.weight, bias1, conv2.weight, bias2)
+
+    def between(x: mx.array, inner: mx.array) -> tuple[mx.array, mx.array]:
+        inner = act.inner(conv1.loose(inner), bias1).reshape(x.shape)
+        return act.add(x, conv2(inner), bias2)
+
+    def at_the_end(x: mx.array, inner: mx.array, total: mx.array) -> mx.array:
+        inner = act.inner(conv1.loose(inner), bias1).reshape(x.shape)
+        if mean_of is None:
+            return act.total(x, conv2(inner), bias2, total)
+        return act.mean(x, conv2(inner), bias2, total, mx.array(float(mean_of)))
+
+    return at_the_end if last else between
+
+
+@dataclass(frozen=True)
+class _NarrowBlock:
+    """A ResBlock of few channels by a kernel that does a pair at a time.
+
+    seen: what the kernel is made for, see `vocoder_kernel.residual`. first: whether there is no sum
+    of blocks before it.
+    """
+
+    pairs: list[Pair]
+    seen: int
+    first: bool
+    mean_of: int | None
+
+    @classmethod
+    def level(cls, blocks: list[ResBlock]) -> list[_NarrowBlock] | None:
+        """The blocks of a level, if there is a kernel for them."""
+        weights = [conv.weight for block in blocks for conv in (*block.convs1, *block.convs2)]
+        if not vocoder_kernel.fits(weights[0], max(weight.shape[1] for weight in weights)):
+            return None
+        pairs = [
+            [
+                Pair.of(
+                    *(dilated.weight, dilated.bias, plain.weight, plain.bias),
+                    dilation=dilated.dilation,
+                )
+                for dilated, plain in zip(block.convs1, block.convs2, strict=True)
+            ]
+            for block in blocks
+        ]
+        seen = max(pair.seen for pair in chain(*pairs))
+        if not vocoder_kernel.rows_at_once(pairs[0][0].channels, seen):
+            return None
+        last = len(blocks) - 1
+        return [
+            cls(own, seen, place == 0, len(blocks) if place == last else None)
+            for place, own in enumerate(pairs)
+        ]
+
+    def __call__(self, x: mx.array, _: mx.array, total: mx.array, pace: Pace | None) -> mx.array:
+        for pair in self.pairs[:-1]:
+            x = vocoder_kernel.residual(x, pair, self.seen)
+        others = None if self.first else total
+        total = vocoder_kernel.residual(x, self.pairs[-1], self.seen, others, self.mean_of)
+        if pace is not None:
+            pace(total)
+        return total
+
+
+@dataclass(frozen=True)
+class _Level:
+    """An upsampling and the blocks behind it, whose mean is activated for the next one."""
+
+    up: tuple[Upsampling, mx.array]
+    blocks: Sequence[_Block | _NarrowBlock]
+    act: Joined
+
+    @classmethod
+    def of(cls, up: Upsample, blocks: list[ResBlock], act: Joined) -> _Level:
+        last = len(blocks) - 1
+        plain = [
+            _Block.of(block, act, len(blocks) if place == last else None)
+            for place, block in enumerate(blocks)
+        ]
+        level = cls(up.ready(), plain, act)
+        if on_cpu():
+            return level
+        narrow = _NarrowBlock.level(blocks)
+        if narrow is not None:
+            other = replace(level, blocks=narrow)
+            if other._agrees_with(level, blocks[0].convs1[0].weight.shape[0]):
+                return other
+        return replace(level, blocks=[block.compiled() for block in plain])
+
+    def _agrees_with(self, plain: _Level, channels: int) -> bool:
+        """Whether the kernel makes the same of noise, which is a few of its pieces long."""
+        noise = mx.random.normal((1, _NOISE_SAMPLES, channels), key=mx.random.key(0))
+
+        def narrow_residuals(x: mx.array) -> mx.array:
+            return plain.averaged(x, self.act.inner(x, mx.array(0.0)))
+
+        return bool(agree(lambda x: self.averaged(x, x), narrow_residuals, (noise,), {}))
+
+    def __call__(self, inner: mx.array, pace: Pace | None) -> mx.array:
+        up, bias = self.up
+        if isinstance(self.blocks[0], _NarrowBlock):  # which activate x by themselves
+            x = inner = self.act.whole(up(inner), bias)
+        else:
+            x, inner = self.act.start(up(inner), bias)
+        return self.averaged(x, inner, pace)
+
+    def averaged(self, x: mx.array, inner: mx.array, pace: Pace | None = None) -> mx.array:
+        """The SiLU of the blocks' mean, from x and its SiLU."""
+        total = mx.array(0.0)
+        for block in self.blocks:
+            total = block(x, inner, total, pace)
+        return total
 
 
 @dataclass(frozen=True)
@@ -159,23 +286,16 @@ class ReadyHead:
     """What `Head` computes. Convolutions work in the weights' dtype, sums are float32."""
 
     conv_pre: tuple[TimeConv, mx.array]
-    ups: list[tuple[Upsampling, mx.array]]
-    levels: list[list[_Residual]]
+    levels: list[_Level]
     conv_post: tuple[TimeConv, mx.array]
     act: Joined
 
     def __call__(self, features: mx.array, pace: Pace | None = None) -> mx.array:
-        """All at once, or a block at a time at a `pace`."""
+        """All at once, or some layers at a time at a `pace`."""
         pre, bias = self.conv_pre
         act = self.act.inner(pre(features.astype(pre.weight.dtype)), bias)
-        for (up, bias), blocks in zip(self.ups, self.levels, strict=True):
-            x, act = self.act.start(up(act), bias)
-            total = mx.array(0.0)
-            for block in blocks:
-                total = block(x, act, total)
-                if pace is not None:
-                    pace(total)
-            act = total
+        for level in self.levels:
+            act = level(act, pace)
         post, bias = self.conv_post
         return mx.tanh(post(act).astype(mx.float32) + bias).squeeze(-1)
 

@@ -113,8 +113,10 @@ def _blocks(audio: NDArray[np.float32], bit_depth: int | None) -> Iterator[NDArr
         if bit_depth == 32:
             yield block
         elif bit_depth == 24:
-            steps = np.clip(np.rint(block * 2.0**23), -(2.0**23), 2.0**23 - 1)
-            yield steps.astype(np.int32) << 8  # libsndfile takes the upper 24 bits
+            block = block * np.float32(2.0**23)  # never in place: it may be the caller's own
+            np.clip(np.rint(block, out=block), -(2.0**23), 2.0**23 - 1, out=block)
+            steps = block.astype(np.int32)
+            yield np.left_shift(steps, 8, out=steps)  # libsndfile takes the upper 24 bits
         elif bit_depth == 16:
             steps = block.astype(np.float64) * 2.0**15
             if dithered:

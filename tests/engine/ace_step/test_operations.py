@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
-from mlx_music.ace_step import accelerated, kernels, operations
+from mlx_music.ace_step import accelerated, gpu, kernels, operations, vocoder_kernel
 from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.transformer_blocks import SelfAttention
 from tests.parity.conftest import relative_error
@@ -57,6 +57,9 @@ def every_operation(batch: int, dtype: mx.Dtype) -> Iterator[tuple[str, tuple[An
         yield "norm", (x, modulation, 3)
         yield "sum_and_norm", (x, change, None, modulation, 3)
         yield "sum_and_norm", (x, change, (other, 2), modulation, 0)
+    sound = drawn(batch, 3, FRAMES, FEATURES)
+    if dtype in (mx.float32, mx.float16):
+        yield "add_norm", (sound, (2 * sound[::-1]).astype(dtype), drawn(FEATURES), drawn(FEATURES))
     bias = drawn(2 * FEATURES).astype(dtype)
     yield "conv_and_gate", (hidden.astype(dtype), kernel.astype(dtype), bias)
 
@@ -172,10 +175,10 @@ RESERVED = {
 
 
 def test_no_name_in_a_kernel_is_a_word_of_metal_or_of_cuda() -> None:
-    texts = [text for text in vars(kernels).values() if isinstance(text, str)]
-    sources = [text for text in texts if "= POSITION;" in text]
-    assert len(sources) == 7
-    for source in (*sources, kernels._COMMON):
+    texts = [*vars(kernels).values(), *vars(vocoder_kernel).values()]
+    sources = [text for text in texts if isinstance(text, str) and "POSITION" in text]
+    assert len(sources) == 9
+    for source in (*sources, gpu._COMMON):
         words = set(re.findall(r"\w+", re.sub(r"//.*", "", source)))
         assert not words & RESERVED
 

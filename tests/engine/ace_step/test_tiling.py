@@ -3,7 +3,7 @@ from __future__ import annotations
 import mlx.core as mx
 import pytest
 
-from mlx_music.ace_step.tiling import Pace, Tile, tiles
+from mlx_music.ace_step.tiling import Tile, tiles
 
 
 @pytest.mark.parametrize("length", [1, 2, 7, 20, 61])
@@ -39,16 +39,6 @@ def test_take_and_trim_work_along_any_axis() -> None:
 def test_windows_stay_inside(start: int, low: int) -> None:
     tile = Tile.window(start, start + 2, size=6, length=10)
     assert (tile.low, tile.high) == (low, low + 6)
-
-
-def test_a_pace_is_one_step_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    monkeypatch.setattr(mx, "async_eval", lambda *arrays: calls.append(("start", *arrays)))
-    monkeypatch.setattr(mx, "eval", lambda *arrays: calls.append(("wait", *arrays)))
-    pace = Pace()
-    pace(1)  # type: ignore[arg-type]
-    pace(2)  # type: ignore[arg-type]
-    assert calls == [("start", 1), ("wait",), ("start", 2), ("wait", 1)]
 
 
 def test_a_tile_of_nothing_is_refused() -> None:

@@ -98,7 +98,9 @@ def test_chunks_come_one_by_one(voice: Vocoder, monkeypatch: pytest.MonkeyPatch)
     seen = []
     original = Backbone.__call__
     monkeypatch.setattr(
-        Backbone, "__call__", lambda self, mel: seen.append(mel.shape[1]) or original(self, mel)
+        Backbone,
+        "__call__",
+        lambda self, mel, pace: seen.append(mel.shape[1]) or original(self, mel, pace),
     )
     mel = _mel(200)
     chunks = voice.decode_chunks(mel, chunk_frames=20)

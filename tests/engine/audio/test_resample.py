@@ -80,7 +80,11 @@ def test_a_block_is_as_the_whole_has_it(dense: int, monkeypatch: pytest.MonkeyPa
     audio = _noise(2, 20_000)
     whole = resample_sinc(audio, 44_100, 48_000)
     monkeypatch.setattr(module, "_BLOCK", 4096)
-    np.testing.assert_array_equal(resample_sinc(audio, 44_100, 48_000), whole)
+    blocks = resample_sinc(audio, 44_100, 48_000)
+    if not dense:
+        np.testing.assert_array_equal(blocks, whole)
+    # A BLAS may have one order of summing for few rows, and another one for many.
+    np.testing.assert_allclose(blocks, whole, atol=1e-6)
 
 
 def test_there_and_back_keeps_the_music() -> None:

@@ -1,0 +1,161 @@
+"""The transformer's blocks as a run calls them: on a GPU, compiled, and portion by portion.
+
+A block is some twenty operations, and naming them one by one takes Python as long as a GPU needs
+for the half of it. A compiled function names them at once. What it computes is the same, bit for
+bit: MLX finds nothing in it to fuse, because all that lies between products are kernels already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+from mlx.utils import tree_flatten
+
+from mlx_music.ace_step.accelerated import traced
+from mlx_music.ace_step.activations import on_cpu
+from mlx_music.ace_step.operations import RotaryTables
+from mlx_music.ace_step.pace import Pace
+from mlx_music.ace_step.transformer_blocks import Block, Change
+
+#: Bytes that a portion should take for what lies between its operations, so that handing it over
+#: costs little; and those of all portions that are under way, if they are so small.
+_PORTION, _IN_FLIGHT = 110_000_000, 330_000_000
+
+#: What half a block needs, in arrays like x: 5 in float32 and 6 more for one, 15 for the other.
+_ARRAYS_PER_HALF = 16
+
+#: Frames on which kernels prove themselves before a function is traced.
+_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class BlockCall:
+    """A block as two functions of arrays, which are `Block.attend` and `Block.answer`.
+
+    attend: x, what is still to be added to it and the modulation that gates that (None before the
+    first block), the block's own modulation and both rotary tables, to x. answer: x, the
+    modulation, keys, values, bias, both tables and the queries' scale, to x and what is still to
+    be added to it.
+    """
+
+    attend: Callable[..., mx.array]
+    answer: Callable[..., tuple[mx.array, mx.array]]
+
+    @classmethod
+    def of(cls, block: Block) -> BlockCall:
+        def attend(
+            x: mx.array,
+            value: mx.array | None,
+            before: mx.array | None,
+            own: mx.array,
+            first: mx.array,
+            second: mx.array,
+        ) -> mx.array:
+            change = None if value is None or before is None else Change(value, before)
+            return block.attend(x, change, own, RotaryTables(first, second))
+
+        def answer(
+            x: mx.array,
+            own: mx.array,
+            keys: mx.array,
+            values: mx.array,
+            bias: mx.array | None,
+            first: mx.array,
+            second: mx.array,
+            query_scale: mx.array,
+        ) -> tuple[mx.array, mx.array]:
+            rope = RotaryTables(first, second)
+            x, change = block.answer(x, own, keys, values, bias, rope, query_scale)
+            return x, change.value
+
+        return cls(attend, answer)
+
+    def compiled(self) -> BlockCall:
+        return BlockCall(*map(_compiled, (self.attend, self.answer)))
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arrays: mx.array | None) -> Any:
+        with traced():
+            return function(*arrays)
+
+    return mx.compile(call)
+
+
+class Portions:
+    """Hands halves of blocks over to a GPU, several at once while they are small."""
+
+    def __init__(self, x: mx.array) -> None:
+        """x: as every block takes and gives it."""
+        half = _ARRAYS_PER_HALF * x.nbytes
+        self._halves = max(1, _PORTION // half)
+        self._pace = None if on_cpu() else Pace(max(1, _IN_FLIGHT // (self._halves * half) - 1))
+        self._waiting = 0
+
+    def add(self, *arrays: mx.array) -> None:
+        """Take what a half made."""
+        self._waiting += 1
+        if self._pace is not None and self._waiting >= self._halves:
+            self._pace(*arrays)
+            self._waiting = 0
+
+
+@dataclass(frozen=True)
+class CompiledBlocks:
+    """Functions of blocks, good for as long as these are their weights."""
+
+    weights: list[mx.array]
+    calls: list[BlockCall]
+
+    @classmethod
+    def of(cls, blocks: list[Block], made: CompiledBlocks | None) -> CompiledBlocks | None:
+        """Of `blocks` as they are now, whose weights are in memory; `made` if that still holds.
+
+        None where it has no use or does not hold: on a CPU, and with adapters, whose weight can
+        change while no array does.
+        """
+        if on_cpu() or not all(_is_plain(block) for block in blocks):
+            return None
+        weights = [array for block in blocks for _, array in _leaves(block)]
+        if made is not None and list(map(id, made.weights)) == list(map(id, weights)):
+            return made
+        _prove_kernels(blocks)
+        return cls(weights, [BlockCall.of(block).compiled() for block in blocks])
+
+
+def _leaves(block: Block) -> list[tuple[str, mx.array]]:
+    leaves: list[tuple[str, mx.array]] = tree_flatten(block.parameters())  # type: ignore[assignment]
+    return leaves
+
+
+def _is_plain(block: Block) -> bool:
+    """Whether all that its layers compute with are parameters."""
+    both = (block.attn, block.cross_attn)
+    layers = [
+        *(layer for each in both for layer in (each.to_q, each.to_k, each.to_v, *each.to_out)),
+        *(block.ff.inverted_conv.conv, block.ff.point_conv.conv),
+    ]
+    return all(type(layer) in (nn.Linear, nn.QuantizedLinear) for layer in layers)
+
+
+def _prove_kernels(blocks: list[Block]) -> None:
+    """Call the first blocks once, on noise: nothing can be compared while a function is traced."""
+    heads, table = blocks[0].attn.heads, blocks[0].scale_shift_table
+    dim = table.shape[-1]
+    keys = iter(mx.random.split(mx.random.key(0), 5))
+
+    def noise(*shape: int) -> mx.array:
+        return mx.random.normal(shape, key=next(keys))
+
+    x, own = noise(1, _FRAMES, dim).astype(table.dtype), noise(1, 6, dim)
+    states = noise(1, heads, _FRAMES, dim // heads).astype(table.dtype)
+    tables = noise(_FRAMES, dim // heads), noise(_FRAMES, dim // heads)
+    value = None
+    for call in map(BlockCall.of, blocks[:2]):
+        x = call.attend(x, value, own, own, *tables)
+        x, value = call.answer(x, own, states, states, None, *tables, mx.ones(1))
+    mx.eval(x, value)

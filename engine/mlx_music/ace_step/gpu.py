@@ -1,0 +1,147 @@
+"""Kernels of our own on a GPU, from one source for CUDA and for Metal.
+
+What the two languages spell differently is in two preludes, and no name in a source may be a word
+of either. Beside plain arithmetic they offer the matrix units: 32 lanes that run in step hold a
+`Tile` of sums together, 16 rows by 8 columns, and add to it the product of 16 x 16 `Rows` from
+shared memory and 16 x 8 `Columns`. `VALUE(tile, i)`, i from 0 to 3, is what a lane has of it: row
+`ROW_OF(lane)`, 8 more from i = 2 on, and column `COLUMN_OF(lane)`, one more for odd i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import mlx.core as mx
+
+#: Threads that run in step, on every GPU that MLX supports.
+LANES = 32
+
+_COMMON = """
+template <typename T>
+struct alignas(16) Eight { T v[8]; };
+template <typename T, int N>
+struct alignas(N * sizeof(T)) Some { T v[N]; };
+"""
+
+_CUDA = """
+#define GLOBAL
+#define SHARED __shared__
+#define NEAR
+#define BARRIER __syncthreads()
+#define POSITION \\
+  make_uint3(blockIdx.x * blockDim.x + threadIdx.x, \\
+             blockIdx.y * blockDim.y + threadIdx.y, \\
+             blockIdx.z * blockDim.z + threadIdx.z)
+#define PLACE_IN_GROUP threadIdx
+#define RSQRT rsqrtf
+#define SIGMOID(x) __fdividef(1.0f, 1.0f + __expf(-(x)))
+#define BOUND(x) fminf(fmaxf(x, -65504.0f), 65504.0f)
+__device__ inline float lanes_sum(float x) {
+  for (int step = 16; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffff, x, step);
+  return x;
+}
+struct Rows { unsigned v[4]; };
+struct Columns { unsigned v[2]; };
+struct Tile { float v[4]; };
+#define ROW_OF(lane) ((lane) / 4)
+#define COLUMN_OF(lane) ((lane) % 4 * 2)
+#define VALUE(tile, i) ((tile).v[i])
+__device__ inline Rows rows_at(const __half* left, const __half* right, int stride) {
+  int lane = threadIdx.x % 32;
+  const __half* own = (lane < 16 ? left : right) + lane % 16 * stride;
+  unsigned place = (unsigned)__cvta_generic_to_shared(own);
+  Rows rows;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(rows.v[0]), "=r"(rows.v[1]), "=r"(rows.v[2]), "=r"(rows.v[3])
+               : "r"(place));
+  return rows;
+}
+__device__ inline Columns columns_at(const __half* transposed, int stride) {
+  int lane = threadIdx.x % 32;
+  const __half* own = transposed + lane / 4 * stride + lane % 4 * 2;
+  return {*(const unsigned*)own, *(const unsigned*)(own + 8)};
+}
+__device__ inline void tile_clear(Tile& tile) {
+  for (int i = 0; i < 4; i++) tile.v[i] = 0.0f;
+}
+__device__ inline void tile_add(Tile& tile, const Rows& a, const Columns& b) {
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, "
+               "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+               : "+f"(tile.v[0]), "+f"(tile.v[1]), "+f"(tile.v[2]), "+f"(tile.v[3])
+               : "r"(a.v[0]), "r"(a.v[1]), "r"(a.v[2]), "r"(a.v[3]), "r"(b.v[0]), "r"(b.v[1]));
+}
+"""
+
+_METAL = """
+#include <metal_stdlib>
+#include <metal_simdgroup_matrix>
+#define GLOBAL device
+#define SHARED threadgroup
+#define NEAR threadgroup
+#define BARRIER threadgroup_barrier(metal::mem_flags::mem_threadgroup)
+#define POSITION thread_position_in_grid
+#define PLACE_IN_GROUP thread_position_in_threadgroup
+#define RSQRT metal::rsqrt
+#define SIGMOID(x) (1.0f / (1.0f + metal::exp(-(x))))
+#define BOUND(x) metal::clamp(x, -65504.0f, 65504.0f)
+inline float lanes_sum(float x) { return metal::simd_sum(x); }
+struct Rows { metal::simdgroup_half8x8 v[4]; };
+struct Columns { metal::simdgroup_half8x8 v[2]; };
+struct Tile { metal::simdgroup_float8x8 v[2]; };
+#define ROW_OF(lane) (((lane) / 4 & 4) + (lane) / 2 % 4)
+#define COLUMN_OF(lane) (((lane) / 4 & 2) * 2 + (lane) % 2 * 2)
+#define VALUE(tile, i) ((tile).v[(i) / 2].thread_elements()[(i) % 2])
+inline Rows rows_at(const threadgroup half* left, const threadgroup half* right, int stride) {
+  Rows rows;
+  metal::simdgroup_load(rows.v[0], left, stride);
+  metal::simdgroup_load(rows.v[1], left + 8 * stride, stride);
+  metal::simdgroup_load(rows.v[2], right, stride);
+  metal::simdgroup_load(rows.v[3], right + 8 * stride, stride);
+  return rows;
+}
+inline Columns columns_at(const device half* transposed, int stride) {
+  Columns columns;
+  metal::simdgroup_load(columns.v[0], transposed, stride, ulong2(0, 0), true);
+  metal::simdgroup_load(columns.v[1], transposed + 8, stride, ulong2(0, 0), true);
+  return columns;
+}
+inline void tile_clear(thread Tile& tile) {
+  tile.v[0] = metal::make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+  tile.v[1] = metal::make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
+}
+inline void tile_add(thread Tile& tile, thread const Rows& a, thread const Columns& b) {
+  for (int i = 0; i < 2; i++) {
+    metal::simdgroup_multiply_accumulate(tile.v[i], a.v[i], b.v[0], tile.v[i]);
+    metal::simdgroup_multiply_accumulate(tile.v[i], a.v[i + 2], b.v[1], tile.v[i]);
+  }
+}
+"""
+
+#: Metal declares a built-in variable where the source names it.
+_METAL_BUILT_IN = "// thread_position_in_grid thread_position_in_threadgroup\n"
+
+
+def shared_bytes() -> int:
+    """Shared memory that a group of threads can have: with Metal, or with CUDA for the asking."""
+    return 32_768 if mx.metal.is_available() else 49_152
+
+
+@cache
+def kernel(
+    name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], source: str
+) -> Callable[..., list[mx.array]]:
+    make: Any
+    if mx.metal.is_available():
+        make, prelude, source = mx.fast.metal_kernel, _METAL, _METAL_BUILT_IN + source
+    else:
+        make, prelude = mx.fast.cuda_kernel, _CUDA
+    made: Callable[..., list[mx.array]] = make(
+        name=f"mlx_music_{name}",
+        input_names=list(inputs),
+        output_names=list(outputs),
+        source=source,
+        header=prelude + _COMMON,
+    )
+    return made
