@@ -94,6 +94,7 @@ class MusicAutoencoder:
                 on_mel(mel, range(part.start, part.stop), frames)
             progress.step(done)
         log_mel = mx.concatenate(mels, axis=1)
+        mx.eval(log_mel)  # or what the last pieces still hold would add to what the vocoder needs
         waves = []
         for done, wave in enumerate(self.vocoder.decode_chunks(log_mel, chunk), len(parts) + 1):
             waves.append(wave)

@@ -22,8 +22,8 @@ from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.transformer_blocks import Block, Change
 
 #: Bytes that a portion should take for what lies between its operations, so that handing it over
-#: costs little; and those of all portions that are under way, if they are so small.
-_PORTION, _IN_FLIGHT = 110_000_000, 330_000_000
+#: costs little and three of them are not much: one runs, one waits, and one is being let go of.
+_PORTION = 110_000_000
 
 #: What half a block needs, in arrays like x: 5 in float32 and 6 more for one, 15 for the other.
 _ARRAYS_PER_HALF = 16
@@ -86,14 +86,19 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return mx.compile(call)
 
 
+def fits_a_portion(nbytes: int) -> bool:
+    """Whether half a block, of an x of so many bytes, takes about a portion; more is better not
+    worked on at once."""
+    return _ARRAYS_PER_HALF * nbytes <= 2 * _PORTION
+
+
 class Portions:
     """Hands halves of blocks over to a GPU, several at once while they are small."""
 
     def __init__(self, x: mx.array) -> None:
         """x: as every block takes and gives it."""
-        half = _ARRAYS_PER_HALF * x.nbytes
-        self._halves = max(1, _PORTION // half)
-        self._pace = None if on_cpu() else Pace(max(1, _IN_FLIGHT // (self._halves * half) - 1))
+        self._halves = max(1, _PORTION // (_ARRAYS_PER_HALF * x.nbytes))
+        self._pace = None if on_cpu() else Pace()
         self._waiting = 0
 
     def add(self, *arrays: mx.array) -> None:

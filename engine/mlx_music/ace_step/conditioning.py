@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
-from mlx_music.ace_step.block_calls import BlockCall
+from mlx_music.ace_step.block_calls import BlockCall, fits_a_portion
 from mlx_music.ace_step.erg import ERG_TAU
 from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.prompt_tokenizer import PromptTokenizer
@@ -128,7 +128,8 @@ def edit_conditions(
 class ConditionedModel:
     """A transformer and its conditions as the sampling loop calls them (`loop.Predict`).
 
-    Latents are channels last, (B, 16, T, 8). All passes of a step are one batch. `timesteps`
+    Latents are channels last, (B, 16, T, 8). All passes of a step are one batch, unless they are
+    so long that this would save little time and take much memory. `timesteps`
     are those that the run may ask for. Good for one run, on weights that do not change in it:
     what does not change between its steps is computed once.
     """
@@ -154,6 +155,9 @@ class ConditionedModel:
             self._begun = self._begin()
         calls, steps = self._begun
         batch, frames, count = latents.shape[0], latents.shape[2], len(passes)
+        width = self._transformer.config.inner_dim * self._transformer.dtype.size
+        if count > 1 and not fits_a_portion(count * batch * frames * width):
+            return [self(latents, timestep, (each,))[0] for each in passes]
         if frames not in self._ropes:
             self._ropes[frames] = self._transformer.rope(frames)
         velocity = self._transformer.velocity(
@@ -166,14 +170,15 @@ class ConditionedModel:
         return list(mx.split(velocity.astype(mx.float32), count))
 
     def _prepare(self, passes: tuple[str, ...], batch: int) -> PreparedCondition:
-        # Steps without guidance have the first condition alone: a part of what guided ones have.
-        names = tuple(self._conditions)
-        if names[: len(passes)] != passes:
-            names = passes
+        # Neighbours among the conditions are a part of what all of them have.
+        names, count = tuple(self._conditions), len(passes)
+        place = names.index(passes[0])
+        if names[place : place + count] != passes:
+            names, place = passes, 0
         if (names, batch) not in self._prepared:
             stacked = Condition.stack([self._conditions[name] for name in names])
             self._prepared[names, batch] = self._transformer.prepare(stacked).repeat(batch)
-        return self._prepared[names, batch].first(len(passes) * batch)
+        return self._prepared[names, batch].items(place * batch, (place + count) * batch)
 
     def _begin(self) -> tuple[list[BlockCall], Timesteps]:
         calls = self._transformer.settle()

@@ -288,8 +288,13 @@ class EfficientViTBlock(nn.Module):
         self.attn = LinearAttention(channels, head_dim, scales)
         self.conv_out = GLUMBConv(channels)
 
-    def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
-        """Over the whole of `x`, holding the wide activations of `tile` time steps at once."""
+    def layers(self, tile: int | None = None) -> list[Callable[[mx.array], mx.array]]:
+        """Its two halves, over the whole of x, holding the wide activations of `tile` time steps at
+        once. Whoever calls them one by one need not keep what the first one was given."""
         wide = None if tile is None else _ATTENTION_TILES * tile
-        fed: mx.array = self.conv_out(self.attn(x, wide), tile)
-        return fed
+        return [lambda x: self.attn(x, wide), lambda x: self.conv_out(x, tile)]
+
+    def __call__(self, x: mx.array) -> mx.array:
+        for layer in self.layers():
+            x = layer(x)
+        return x

@@ -24,10 +24,10 @@ GIGABYTE = 1_000_000_000
 #: dtype): about twice what a block needs, so that the device has work while the host prepares more.
 _WIDTHS_PER_FRAME = 13
 #: However short a song: less is no portion of work.
-_LEAST_WORKING = 300_000_000
+_LEAST_WORKING = 400_000_000
 
 #: To decode a piece of sound, and for each latent frame the mel and the waveform of all of it.
-_DECODING = 550_000_000
+_DECODING = 600_000_000
 _DECODED_PER_FRAME = 16_384
 
 #: Share of the machine's memory that music may take when nobody says.

@@ -120,15 +120,16 @@ class PreparedCondition:
             None if self.query_scale is None else repeated(self.query_scale),
         )
 
-    def first(self, items: int) -> PreparedCondition:
-        """The first `items` of the batch, in the same memory."""
-        if items == self.keys[0].shape[0]:
+    def items(self, start: int, stop: int) -> PreparedCondition:
+        """Those items of the batch, in the same memory."""
+        if (start, stop) == (0, self.keys[0].shape[0]):
             return self
+        own = slice(start, stop)
         return PreparedCondition(
-            [k[:items] for k in self.keys],
-            [v[:items] for v in self.values],
-            None if self.bias is None else self.bias[:items],
-            None if self.query_scale is None else self.query_scale[:items],
+            [k[own] for k in self.keys],
+            [v[own] for v in self.values],
+            None if self.bias is None else self.bias[own],
+            None if self.query_scale is None else self.query_scale[own],
         )
 
 
