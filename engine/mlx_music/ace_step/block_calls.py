@@ -95,10 +95,11 @@ def fits_a_portion(nbytes: int) -> bool:
 class Portions:
     """Hands halves of blocks over to a GPU, several at once while they are small."""
 
-    def __init__(self, x: mx.array) -> None:
-        """x: as every block takes and gives it."""
+    def __init__(self, x: mx.array, pace: Pace | None) -> None:
+        """x: as every block takes and gives it; pace: one for all calls of a run, or None for a
+        call that stands by itself."""
         self._halves = max(1, _PORTION // (_ARRAYS_PER_HALF * x.nbytes))
-        self._pace = None if on_cpu() else Pace()
+        self._pace = None if on_cpu() else pace
         self._waiting = 0
 
     def add(self, *arrays: mx.array) -> None:

@@ -10,6 +10,7 @@ import mlx.core as mx
 from mlx_music.ace_step.block_calls import BlockCall, fits_a_portion
 from mlx_music.ace_step.erg import ERG_TAU
 from mlx_music.ace_step.operations import RotaryTables
+from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.prompt_tokenizer import PromptTokenizer
 from mlx_music.ace_step.text_encoder import TextEncoder
 from mlx_music.ace_step.transformer import (
@@ -147,6 +148,8 @@ class ConditionedModel:
         self._begun: tuple[list[BlockCall], Timesteps] | None = None
         self._prepared: dict[tuple[tuple[str, ...], int], PreparedCondition] = {}
         self._ropes: dict[int, RotaryTables] = {}
+        # One for all steps: a step is begun while the one before is still under way.
+        self._pace = Pace()
 
     def __call__(
         self, latents: mx.array, timestep: float, passes: tuple[str, ...]
@@ -166,6 +169,7 @@ class ConditionedModel:
             self._ropes[frames],
             self._prepare(passes, batch),
             calls,
+            self._pace,
         )
         return list(mx.split(velocity.astype(mx.float32), count))
 

@@ -308,8 +308,13 @@ class Decoder(nn.Module):
         """The mel in consecutive pieces of about `tile` latent frames' time, each started when
         asked for."""
         pace = None if tile is None else Pace()
-        whole = self.conv_in(latents) + mx.repeat(latents, self._repeats, axis=-1)
-        whole = _run(chain(*reversed(self.up_blocks[self._local :])), whole, pace, tile)
+        # Not kept under a name: what is wide and of the whole song is let go of at once.
+        whole = _run(
+            chain(*reversed(self.up_blocks[self._local :])),
+            self.conv_in(latents) + mx.repeat(latents, self._repeats, axis=-1),
+            pace,
+            tile,
+        )
         for part in self.parts(latents.shape[TIME], tile):
             x = part.take(whole, TIME, self._seam)
             # Without tiles it is a window of a preview, and no music yet.

@@ -22,6 +22,7 @@ from mlx_music.ace_step.accelerated import norm
 from mlx_music.ace_step.block_calls import BlockCall, CompiledBlocks, Portions
 from mlx_music.ace_step.lyric_encoder import LyricEncoder, LyricEncoderConfig
 from mlx_music.ace_step.operations import NORM_EPS, RotaryTables
+from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.transformer_blocks import Block, Change
 from mlx_music.weights.config import config_from_dict
 
@@ -336,10 +337,14 @@ class Transformer(nn.Module):
         rope: RotaryTables,
         condition: PreparedCondition,
         calls: list[BlockCall],
+        pace: Pace | None = None,
     ) -> mx.array:
-        """The same for callers that keep what does not change between calls; `calls`: `settle`."""
+        """The same for callers that keep what does not change between calls.
+
+        calls: from `settle`. pace: hands the work of a run over in portions, on a GPU.
+        """
         x = self.proj_in(latents.astype(self.dtype))
-        x = self.run_blocks(x, modulation, rope, condition, calls)
+        x = self.run_blocks(x, modulation, rope, condition, calls, pace)
         return self.final_layer(x, modulation.final)
 
     def run_blocks(
@@ -349,11 +354,12 @@ class Transformer(nn.Module):
         rope: RotaryTables,
         condition: PreparedCondition,
         calls: list[BlockCall],
+        pace: Pace | None = None,
     ) -> mx.array:
         """Tokens (B, T, inner_dim) after the blocks of `calls`, which are the first ones or all."""
         plain = mx.ones(x.shape[0])
         weakened = plain if condition.query_scale is None else condition.query_scale
-        tables, portions = (rope.first, rope.second), Portions(x)
+        tables, portions = (rope.first, rope.second), Portions(x, pace)
         value, before = None, None
         for index, call in enumerate(calls):
             own = modulation.blocks[:, index]

@@ -12,6 +12,7 @@ from mlx_music.ace_step import accelerated, block_calls
 from mlx_music.ace_step.block_calls import Portions
 from mlx_music.ace_step.conditioning import ConditionedModel
 from mlx_music.ace_step.lyric_encoder import LyricEncoderConfig
+from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.transformer import Condition, Transformer, TransformerConfig
 from mlx_music.sampling.loop import CONDITIONAL, UNCONDITIONAL
 from mlx_music.weights.lora import AdaptedLayer
@@ -139,11 +140,32 @@ def test_portions_grow_smaller_as_songs_grow_longer(
     waited: list[tuple[object, ...]] = []
     monkeypatch.setattr(mx, "async_eval", lambda *arrays: started.append(arrays))
     monkeypatch.setattr(mx, "eval", lambda *arrays: waited.append(arrays))
-    portions = Portions(mx.zeros(int(megabytes * 250_000)))
+    portions = Portions(mx.zeros(int(megabytes * 250_000)), Pace())
     for half in range(12):
         portions.add(half)  # type: ignore[arg-type]
     assert started == [(half,) for half in range(12) if (half + 1) % halves == 0]
     assert waited == [(), *started[:-1]]
+
+
+@pytest.mark.usefixtures("compiling")
+def test_a_run_keeps_its_pace_from_step_to_step(
+    transformer: Transformer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(block_calls, "_PORTION", 1)
+    started: list[tuple[mx.array, ...]] = []
+    waited: list[tuple[mx.array, ...]] = []
+    start, wait = mx.async_eval, mx.eval
+    condition = Condition(mx.random.normal((1, 4, CONFIG.inner_dim)), mx.ones((1, 4)))
+    run = ConditionedModel(transformer, {CONDITIONAL: condition}, [900.0, 500.0])
+    latents = mx.random.normal((1, 16, 5, 8))
+    first_step = run(latents, 900.0, (CONDITIONAL,))
+    monkeypatch.setattr(mx, "async_eval", lambda *x: started.append(x) or start(*x))
+    monkeypatch.setattr(mx, "eval", lambda *x: waited.append(x) or wait(*x))
+    run(latents, 500.0, (CONDITIONAL,))
+    assert len(started) == 2 * CONFIG.num_layers
+    assert len(waited[0]) == 2, "what the last block of the first step made"
+    assert waited[1:] == started[:-1]
+    assert np.isfinite(np.array(first_step[0])).all()
 
 
 def test_passes_of_a_long_song_are_made_one_after_another(
