@@ -29,9 +29,11 @@ def prepare_linux() -> str | None:
     Loads OpenBLAS, if the system has it, and returns the name that was loaded. None is macOS,
     where there is nothing to do, or no OpenBLAS: then MLX works, slower.
 
-    MLX on CUDA hands its work over in portions, and keeps the temporaries of a portion until it
-    is done. Smaller ones than its default take the peak of a song from 12.7 to 7.3 GiB (60
-    seconds) and from 21.0 to 9.6 GiB (240), and are no slower (H100 and H200, bfloat16).
+    MLX on CUDA hands its work over in portions, keeps the temporaries of a portion until it is
+    done, and waits for one of them when ten are under way. What is long closes its portions itself,
+    by how much memory they hold (`ace_step.pace`); the others are closed after so many operations,
+    and with few of them the host waits more than it works: a call of 16 frames takes 7.3 ms with
+    40, and 12 with 10 or 20 (H200).
 
     It records each portion as a CUDA graph, of convolutions one by one, and then decoding waits for
     the host: without, a vocoder's minute takes 85 ms and not 131 (H200). What it makes of the

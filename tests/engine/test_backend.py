@@ -27,7 +27,7 @@ def test_openblas_comes_before_mlx_if_the_system_has_it() -> None:
     light, loaded, portion = json.loads(run.stdout)
     assert light == []
     assert loaded is (find_library("openblas") is not None)
-    assert portion == "10"
+    assert portion == "40"
 
 
 def test_the_public_names_are_there() -> None:

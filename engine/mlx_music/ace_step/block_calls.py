@@ -92,6 +92,11 @@ def fits_a_portion(nbytes: int) -> bool:
     return _ARRAYS_PER_HALF * nbytes <= 2 * _PORTION
 
 
+def bytes_under_way(nbytes: int) -> int:
+    """What portions take that are under way together, with what products need to work in."""
+    return 4 * max(_PORTION, _ARRAYS_PER_HALF * nbytes)
+
+
 class Portions:
     """Hands halves of blocks over to a GPU, several at once while they are small."""
 

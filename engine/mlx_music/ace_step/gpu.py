@@ -103,8 +103,8 @@ inline Rows rows_at(const threadgroup half* left, const threadgroup half* right,
 }
 inline Columns columns_at(const device half* transposed, int stride) {
   Columns columns;
-  metal::simdgroup_load(columns.v[0], transposed, stride, ulong2(0, 0), true);
-  metal::simdgroup_load(columns.v[1], transposed + 8, stride, ulong2(0, 0), true);
+  metal::simdgroup_load(columns.v[0], transposed, stride, 0, true);
+  metal::simdgroup_load(columns.v[1], transposed + 8, stride, 0, true);
   return columns;
 }
 inline void tile_clear(thread Tile& tile) {

@@ -16,15 +16,10 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
+from mlx_music.ace_step.block_calls import bytes_under_way, fits_a_portion
 from mlx_music.ace_step.transformer import TransformerConfig
 
 GIGABYTE = 1_000_000_000
-
-#: A frame that the transformer works on, in feed-forward widths (`hidden_dim`, as numbers of its
-#: dtype): about twice what a block needs, so that the device has work while the host prepares more.
-_WIDTHS_PER_FRAME = 13
-#: However short a song: less is no portion of work.
-_LEAST_WORKING = 400_000_000
 
 #: To decode a piece of sound, and for each latent frame the mel and the waveform of all of it.
 _DECODING = 600_000_000
@@ -65,8 +60,9 @@ class Workload:
 
     def sampling_bytes(self, config: TransformerConfig, dtype: mx.Dtype) -> int:
         """Memory beside the weights to sample in."""
-        per_frame = _WIDTHS_PER_FRAME * config.hidden_dim * dtype.size
-        working = max(_LEAST_WORKING, self.takes * self.passes * self.frames * per_frame)
+        one_pass = self.takes * self.frames * config.inner_dim * dtype.size
+        together = self.passes * one_pass
+        working = bytes_under_way(together if fits_a_portion(together) else one_pass)
         per_token = 2 * config.num_layers * config.inner_dim * dtype.size
         return working + self.takes * self.passes * self.tokens * per_token
 
