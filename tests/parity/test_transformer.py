@@ -95,7 +95,7 @@ def test_embeddings_and_blocks(
     assert probes
     for name in probes:
         count = int(name.removeprefix("decode.block")) + 1
-        calls = transformer.settle()[:count]
+        calls = transformer.settle(())[:count]
         x = transformer.run_blocks(tokens, modulation, rope, prepared, calls)
         assert relative_error(x, stages[name]) < TOLERANCE
 

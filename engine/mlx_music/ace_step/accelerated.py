@@ -4,7 +4,8 @@ Compilers and GPUs differ more than anybody can try. So the first time that a ke
 width and a dtype, what it makes is compared with what `operations` says. Where they differ, or
 the kernel does not compile, the plain operations run from then on, with a warning and a note in
 each song (`refusals`): a song takes longer, and is right. Widths that no kernel divides
-(`kernels.fit`) run plain from the start.
+(`kernels.fit`) run plain from the start, and in a function that is being compiled so does what has
+not proved itself before.
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ def _arrays(made: Any) -> list[mx.array]:
 def _trait(given: Any) -> Any:
     """What of an argument selects the code that a kernel is compiled to, or its constants."""
     if isinstance(given, mx.array):
-        return given.dtype, given.shape[-1]
+        # One axis is a batch, or a width that another argument has too.
+        return given.dtype, given.shape[-1] if given.ndim > 1 else None
     if isinstance(given, RotaryTables):
         return given.first.shape[-1]
     return given if isinstance(given, mx.Dtype) else given is None
@@ -146,10 +148,6 @@ def _fit_features(x: mx.array, *_: Any) -> bool:
     return kernels.fit(x.shape[-1])
 
 
-def _fit_sound(x: mx.array, y: mx.array, weight: mx.array, _: mx.array) -> bool:
-    return kernels.fit_add_norm(x, y) and weight.dtype == mx.float32
-
-
 def _fit_hidden(x: mx.array, *_: Any) -> bool:
     return kernels.fit(x.shape[-1] // 2)
 
@@ -161,4 +159,4 @@ gate = _by_kernel(kernels.gate, operations.gate, _fit_features)
 norm = _by_kernel(kernels.norm, operations.norm, _fit_features)
 sum_and_norm = _by_kernel(kernels.sum_and_norm, operations.sum_and_norm, _fit_features)
 conv_and_gate = _by_kernel(kernels.conv_and_gate, operations.conv_and_gate, _fit_hidden)
-add_norm = _by_kernel(kernels.add_norm, operations.add_norm, _fit_sound)
+add_norm = _by_kernel(kernels.add_norm, operations.add_norm, kernels.fit_add_norm)

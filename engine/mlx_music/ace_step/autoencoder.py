@@ -95,6 +95,7 @@ class MusicAutoencoder:
             progress.step(done)
         log_mel = mx.concatenate(mels, axis=1)
         mx.eval(log_mel)  # or what the last pieces still hold would add to what the vocoder needs
+        del mels
         waves = []
         for done, wave in enumerate(self.vocoder.decode_chunks(log_mel, chunk), len(parts) + 1):
             waves.append(wave)

@@ -1,12 +1,13 @@
 """The transformer's blocks as a run calls them: on a GPU, compiled, and portion by portion.
 
 A block is some twenty operations, and naming them one by one takes Python as long as a GPU needs
-for the half of it. A compiled function names them at once. What it computes is the same, bit for
-bit: MLX finds nothing in it to fuse, because all that lies between products are kernels already.
+for the half of it. A compiled function names them at once. What it computes is the same: where all
+that lies between products are kernels, MLX finds nothing in it to fuse.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,9 @@ _PORTION = 110_000_000
 #: What half a block needs, in arrays like x: 5 in float32 and 6 more for one, 15 for the other.
 _ARRAYS_PER_HALF = 16
 
-#: Frames on which kernels prove themselves before a function is traced.
-_FRAMES = 8
+#: Items and frames on which kernels prove themselves before a function is traced: a few of the
+#: pieces that a kernel works on, and a part of one.
+_ITEMS, _FRAMES = 2, 19
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,19 @@ def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return mx.compile(call)
 
 
-def fits_a_portion(nbytes: int) -> bool:
-    """Whether half a block, of an x of so many bytes, takes about a portion; more is better not
-    worked on at once."""
-    return _ARRAYS_PER_HALF * nbytes <= 2 * _PORTION
+def fit_together(nbytes: int) -> bool:
+    """Whether passes whose x has so many bytes in all are best made together.
+
+    With more than two portions in half a block, a GPU is as fast with each by itself. A CPU has
+    no portions.
+    """
+    return on_cpu() or _ARRAYS_PER_HALF * nbytes <= 2 * _PORTION
 
 
 def bytes_under_way(nbytes: int) -> int:
-    """What portions take that are under way together, with what products need to work in."""
-    return 4 * max(_PORTION, _ARRAYS_PER_HALF * nbytes)
+    """What lies between operations, of all portions that are under way together, with what
+    products need to work in."""
+    return (2 if on_cpu() else 4) * max(_PORTION, _ARRAYS_PER_HALF * nbytes)
 
 
 class Portions:
@@ -117,13 +123,21 @@ class Portions:
 
 @dataclass(frozen=True)
 class CompiledBlocks:
-    """Functions of blocks, good for as long as these are their weights."""
+    """Functions of blocks, good for as long as their key is.
 
+    key: the thread, because what MLX compiles belongs to one; the lengths that they were made for,
+    because it keeps what it compiled for every other one too; and the ids of the weights, which are
+    kept so that others cannot have their ids.
+    """
+
+    key: tuple[Any, ...]
     weights: list[mx.array]
     calls: list[BlockCall]
 
     @classmethod
-    def of(cls, blocks: list[Block], made: CompiledBlocks | None) -> CompiledBlocks | None:
+    def of(
+        cls, blocks: list[Block], lengths: tuple[int, ...], made: CompiledBlocks | None
+    ) -> CompiledBlocks | None:
         """Of `blocks` as they are now, whose weights are in memory; `made` if that still holds.
 
         None where it has no use or does not hold: on a CPU, and with adapters, whose weight can
@@ -131,16 +145,16 @@ class CompiledBlocks:
         """
         if on_cpu() or not all(_is_plain(block) for block in blocks):
             return None
-        weights = [array for block in blocks for _, array in _leaves(block)]
-        if made is not None and list(map(id, made.weights)) == list(map(id, weights)):
+        weights = [array for block in blocks for array in _weights(block)]
+        key = (threading.get_ident(), lengths, *map(id, weights))
+        if made is not None and made.key == key:
             return made
         _prove_kernels(blocks)
-        return cls(weights, [BlockCall.of(block).compiled() for block in blocks])
+        return cls(key, weights, [BlockCall.of(block).compiled() for block in blocks])
 
 
-def _leaves(block: Block) -> list[tuple[str, mx.array]]:
-    leaves: list[tuple[str, mx.array]] = tree_flatten(block.parameters())  # type: ignore[assignment]
-    return leaves
+def _weights(block: Block) -> list[mx.array]:
+    return list(dict(tree_flatten(block.parameters())).values())
 
 
 def _is_plain(block: Block) -> bool:
@@ -162,11 +176,11 @@ def _prove_kernels(blocks: list[Block]) -> None:
     def noise(*shape: int) -> mx.array:
         return mx.random.normal(shape, key=next(keys))
 
-    x, own = noise(1, _FRAMES, dim).astype(table.dtype), noise(1, 6, dim)
-    states = noise(1, heads, _FRAMES, dim // heads).astype(table.dtype)
+    x, own = noise(_ITEMS, _FRAMES, dim).astype(table.dtype), noise(_ITEMS, 6, dim)
+    states = noise(_ITEMS, heads, _FRAMES, dim // heads).astype(table.dtype)
     tables = noise(_FRAMES, dim // heads), noise(_FRAMES, dim // heads)
     value = None
     for call in map(BlockCall.of, blocks[:2]):
         x = call.attend(x, value, own, own, *tables)
-        x, value = call.answer(x, own, states, states, None, *tables, mx.ones(1))
+        x, value = call.answer(x, own, states, states, None, *tables, mx.arange(1.0, 1.0 + _ITEMS))
     mx.eval(x, value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
-from mlx_music.ace_step.block_calls import BlockCall, fits_a_portion
+from mlx_music.ace_step.block_calls import BlockCall, fit_together
 from mlx_music.ace_step.erg import ERG_TAU
 from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.pace import Pace
@@ -154,12 +154,12 @@ class ConditionedModel:
     def __call__(
         self, latents: mx.array, timestep: float, passes: tuple[str, ...]
     ) -> list[mx.array]:
-        if self._begun is None:
-            self._begun = self._begin()
-        calls, steps = self._begun
         batch, frames, count = latents.shape[0], latents.shape[2], len(passes)
+        if self._begun is None:
+            self._begun = self._begin(batch, frames)
+        calls, steps = self._begun
         width = self._transformer.config.inner_dim * self._transformer.dtype.size
-        if count > 1 and not fits_a_portion(count * batch * frames * width):
+        if count > 1 and not fit_together(count * batch * frames * width):
             return [self(latents, timestep, (each,))[0] for each in passes]
         if frames not in self._ropes:
             self._ropes[frames] = self._transformer.rope(frames)
@@ -184,6 +184,7 @@ class ConditionedModel:
             self._prepared[names, batch] = self._transformer.prepare(stacked).repeat(batch)
         return self._prepared[names, batch].items(place * batch, (place + count) * batch)
 
-    def _begin(self) -> tuple[list[BlockCall], Timesteps]:
-        calls = self._transformer.settle()
+    def _begin(self, batch: int, frames: int) -> tuple[list[BlockCall], Timesteps]:
+        tokens = (condition.states.shape[1] for condition in self._conditions.values())
+        calls = self._transformer.settle((batch, frames, *tokens))
         return calls, self._transformer.timesteps(mx.array(list(self._places)))

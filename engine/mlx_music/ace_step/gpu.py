@@ -19,6 +19,8 @@ import mlx.core as mx
 LANES = 32
 
 _COMMON = """
+// Half precision ends there. What is no number stays none: it must be found out.
+INLINE float bound(float x) { return x > 65504.0f ? 65504.0f : x < -65504.0f ? -65504.0f : x; }
 template <typename T>
 struct alignas(16) Eight { T v[8]; };
 template <typename T, int N>
@@ -26,6 +28,7 @@ struct alignas(N * sizeof(T)) Some { T v[N]; };
 """
 
 _CUDA = """
+#define INLINE __device__ inline
 #define GLOBAL
 #define SHARED __shared__
 #define NEAR
@@ -37,7 +40,6 @@ _CUDA = """
 #define PLACE_IN_GROUP threadIdx
 #define RSQRT rsqrtf
 #define SIGMOID(x) __fdividef(1.0f, 1.0f + __expf(-(x)))
-#define BOUND(x) fminf(fmaxf(x, -65504.0f), 65504.0f)
 __device__ inline float lanes_sum(float x) {
   for (int step = 16; step > 0; step /= 2) x += __shfl_xor_sync(0xffffffff, x, step);
   return x;
@@ -77,6 +79,7 @@ __device__ inline void tile_add(Tile& tile, const Rows& a, const Columns& b) {
 _METAL = """
 #include <metal_stdlib>
 #include <metal_simdgroup_matrix>
+#define INLINE inline
 #define GLOBAL device
 #define SHARED threadgroup
 #define NEAR threadgroup
@@ -85,7 +88,6 @@ _METAL = """
 #define PLACE_IN_GROUP thread_position_in_threadgroup
 #define RSQRT metal::rsqrt
 #define SIGMOID(x) (1.0f / (1.0f + metal::exp(-(x))))
-#define BOUND(x) metal::clamp(x, -65504.0f, 65504.0f)
 inline float lanes_sum(float x) { return metal::simd_sum(x); }
 struct Rows { metal::simdgroup_half8x8 v[4]; };
 struct Columns { metal::simdgroup_half8x8 v[2]; };
@@ -111,7 +113,7 @@ inline void tile_clear(thread Tile& tile) {
   tile.v[0] = metal::make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
   tile.v[1] = metal::make_filled_simdgroup_matrix<float, 8, 8>(0.0f);
 }
-inline void tile_add(thread Tile& tile, thread const Rows& a, thread const Columns& b) {
+inline void tile_add(thread Tile& tile, thread Rows& a, thread Columns& b) {
   for (int i = 0; i < 2; i++) {
     metal::simdgroup_multiply_accumulate(tile.v[i], a.v[i], b.v[0], tile.v[i]);
     metal::simdgroup_multiply_accumulate(tile.v[i], a.v[i + 2], b.v[1], tile.v[i]);
@@ -124,7 +126,7 @@ _METAL_BUILT_IN = "// thread_position_in_grid thread_position_in_threadgroup\n"
 
 
 def shared_bytes() -> int:
-    """Shared memory that a group of threads can have: with Metal, or with CUDA for the asking."""
+    """Shared memory that a kernel may declare for a group of threads."""
     return 32_768 if mx.metal.is_available() else 49_152
 
 

@@ -294,7 +294,7 @@ _ADD_NORM = """
     #pragma unroll
     for (int i = 0; i < 4; i++) {
       float value = (float)in.v[i];
-      if (BOUNDED) value = BOUND(value);
+      if (BOUNDED) value = bound(value);
       values[part].v[i] = value;
       squares += value * value;
     }
@@ -316,11 +316,12 @@ _ADD_NORM = """
 _STRIPE = 4 * LANES
 
 
-def fit_add_norm(x: mx.array, y: mx.array) -> bool:
+def fit_add_norm(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> bool:
     """Whether `add_norm` is made for arrays like these."""
     return (
-        x.dtype == mx.float32
+        x.dtype == weight.dtype == bias.dtype == mx.float32
         and y.dtype in (mx.float32, mx.float16)
+        and x.shape == y.shape
         and x.shape[-1] % _STRIPE == 0
         and x.shape[-1] <= _MAX_FEATURES // 4
     )
@@ -345,7 +346,7 @@ def add_norm(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> mx.a
 _FRAMES, _CHANNELS = 8, 4
 
 _CONV_AND_GATE = """
-  // A thread walks through its frames with the SiLU of the last three, of both halves, at hand.
+  // A thread walks through its frames with the SiLU of the two before at hand, of both halves.
   uint3 at = POSITION;
   int frames = x_shape[1], start = at.y * FRAMES, item = at.z;
   int column = at.x * N;

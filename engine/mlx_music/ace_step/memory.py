@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import mlx.core as mx
 
-from mlx_music.ace_step.block_calls import bytes_under_way, fits_a_portion
+from mlx_music.ace_step.block_calls import bytes_under_way, fit_together
 from mlx_music.ace_step.transformer import TransformerConfig
 
 GIGABYTE = 1_000_000_000
@@ -62,7 +62,7 @@ class Workload:
         """Memory beside the weights to sample in."""
         one_pass = self.takes * self.frames * config.inner_dim * dtype.size
         together = self.passes * one_pass
-        working = bytes_under_way(together if fits_a_portion(together) else one_pass)
+        working = bytes_under_way(together if fit_together(together) else one_pass)
         per_token = 2 * config.num_layers * config.inner_dim * dtype.size
         return working + self.takes * self.passes * self.tokens * per_token
 

@@ -341,7 +341,7 @@ class Transformer(nn.Module):
     ) -> mx.array:
         """The same for callers that keep what does not change between calls.
 
-        calls: from `settle`. pace: hands the work of a run over in portions, on a GPU.
+        calls: of all blocks, see `settle`. pace: hands a run's work over in portions, on a GPU.
         """
         x = self.proj_in(latents.astype(self.dtype))
         x = self.run_blocks(x, modulation, rope, condition, calls, pace)
@@ -372,16 +372,17 @@ class Transformer(nn.Module):
             before = own
         return x if value is None or before is None else Change(value, before).added_to(x)
 
-    def settle(self) -> list[BlockCall]:
+    def settle(self, lengths: tuple[int, ...]) -> list[BlockCall]:
         """Make ready for a run, during which weights do not change; its calls of the blocks.
 
         Reads weights that were not read yet, block by block, so that few are in memory twice, and
-        lays blocks out so that a step is fewer products and less for the host to do.
+        lays blocks out so that a step is fewer products and less for the host to do. What was made
+        for a run of the same `lengths`, of whatever can differ, is used again.
         """
         for block in self.transformer_blocks:
             mx.eval(block.parameters())
             block.attn.join()
-        self._compiled = CompiledBlocks.of(self.transformer_blocks, self._compiled)
+        self._compiled = CompiledBlocks.of(self.transformer_blocks, lengths, self._compiled)
         if self._compiled is None:
             return list(map(BlockCall.of, self.transformer_blocks))
         return self._compiled.calls

@@ -50,11 +50,13 @@ class Attention(nn.Module):
 
 
 class _Joined(NamedTuple):
-    """One weight and bias for all three projections, and the rows of the weight that each has."""
+    """One weight and bias for all three projections, and what each has of its own: the rows of
+    that weight, and its bias."""
 
     weight: mx.array
     bias: mx.array
     parts: list[mx.array]
+    biases: list[mx.array]
 
 
 class SelfAttention(Attention):
@@ -85,7 +87,7 @@ class SelfAttention(Attention):
         mx.eval(parts)
         for layer, part in zip(layers, parts, strict=True):
             layer.weight = part
-        self._joined = _Joined(weight, bias, parts)
+        self._joined = _Joined(weight, bias, parts, [layer.bias for layer in layers])
 
     def forget_joined(self) -> None:
         """Let go of the shared matrix, which would outlive weights that are replaced."""
@@ -95,10 +97,10 @@ class SelfAttention(Attention):
         """Whether the projections still are those that were joined; if not, forget it."""
         if self._joined is None:
             return False
-        layers = (self.to_q, self.to_k, self.to_v)
+        layers, joined = (self.to_q, self.to_k, self.to_v), self._joined
         if any(
-            type(layer) is not nn.Linear or layer.weight is not part
-            for layer, part in zip(layers, self._joined.parts, strict=True)
+            type(layer) is not nn.Linear or layer.weight is not part or layer.bias is not bias
+            for layer, part, bias in zip(layers, joined.parts, joined.biases, strict=True)
         ):
             self.forget_joined()
             return False

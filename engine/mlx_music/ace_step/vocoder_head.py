@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
@@ -102,10 +103,9 @@ class Head(nn.Module):
         if on_cpu():
             return self._lay_out()
         weights = list(dict(tree_flatten(self.parameters())).values())
-        if self._made is None or any(
-            new is not old for new, old in zip(weights, self._made.weights, strict=True)
-        ):
-            self._made = _Made(weights, self._lay_out())
+        key = [threading.get_ident(), *map(id, weights)]
+        if self._made is None or self._made.key != key:
+            self._made = _Made(key, weights, self._lay_out())
         return self._made.head
 
     def _lay_out(self) -> ReadyHead:
@@ -187,13 +187,12 @@ def _pair(
 class _NarrowBlock:
     """A ResBlock of few channels by a kernel that does a pair at a time.
 
-    seen: what the kernel is made for, see `vocoder_kernel.residual`. first: whether there is no sum
-    of blocks before it.
+    seen: what the kernel is made for, see `vocoder_kernel.residual`. It activates x by itself, and
+    takes None for the sum of no blocks.
     """
 
     pairs: list[Pair]
     seen: int
-    first: bool
     mean_of: int | None
 
     @classmethod
@@ -217,15 +216,16 @@ class _NarrowBlock:
             return None
         last = len(blocks) - 1
         return [
-            cls(own, seen, place == 0, len(blocks) if place == last else None)
+            cls(own, seen, len(blocks) if place == last else None)
             for place, own in enumerate(pairs)
         ]
 
-    def __call__(self, x: mx.array, _: mx.array, total: mx.array, pace: Pace | None) -> mx.array:
+    def __call__(
+        self, x: mx.array, _: mx.array, total: mx.array | None, pace: Pace | None
+    ) -> mx.array:
         for pair in self.pairs[:-1]:
             x = vocoder_kernel.residual(x, pair, self.seen)
-        others = None if self.first else total
-        total = vocoder_kernel.residual(x, self.pairs[-1], self.seen, others, self.mean_of)
+        total = vocoder_kernel.residual(x, self.pairs[-1], self.seen, total, self.mean_of)
         if pace is not None:
             pace(total)
         return total
@@ -233,11 +233,15 @@ class _NarrowBlock:
 
 @dataclass(frozen=True)
 class _Level:
-    """An upsampling and the blocks behind it, whose mean is activated for the next one."""
+    """An upsampling and the blocks behind it, whose mean is activated for the next one.
+
+    narrow: whether the blocks are `_NarrowBlock`s.
+    """
 
     up: tuple[Upsampling, mx.array]
-    blocks: Sequence[_Block | _NarrowBlock]
+    blocks: Sequence[Callable[..., mx.array]]
     act: Joined
+    narrow: bool = False
 
     @classmethod
     def of(cls, up: Upsample, blocks: list[ResBlock], act: Joined) -> _Level:
@@ -251,14 +255,14 @@ class _Level:
             return level
         narrow = _NarrowBlock.level(blocks)
         if narrow is not None:
-            other = replace(level, blocks=narrow)
+            other = replace(level, blocks=narrow, narrow=True)
             if other._agrees_with(level, blocks[0].convs1[0].weight.shape[0]):
                 return other
         return replace(level, blocks=[block.compiled() for block in plain])
 
     def _agrees_with(self, plain: _Level, channels: int) -> bool:
-        """Whether the kernel makes the same of noise, which is a few of its pieces long."""
-        noise = mx.random.normal((1, _NOISE_SAMPLES, channels), key=mx.random.key(0))
+        """Whether the kernel makes the same of noise, stereo and a few of its pieces long."""
+        noise = mx.random.normal((2, _NOISE_SAMPLES, channels), key=mx.random.key(0))
 
         def narrow_residuals(x: mx.array) -> mx.array:
             return plain.averaged(x, self.act.inner(x, mx.array(0.0)))
@@ -267,7 +271,7 @@ class _Level:
 
     def __call__(self, inner: mx.array, pace: Pace | None) -> mx.array:
         up, bias = self.up
-        if isinstance(self.blocks[0], _NarrowBlock):  # which activate x by themselves
+        if self.narrow:
             x = inner = self.act.whole(up(inner), bias)
         else:
             x, inner = self.act.start(up(inner), bias)
@@ -275,9 +279,10 @@ class _Level:
 
     def averaged(self, x: mx.array, inner: mx.array, pace: Pace | None = None) -> mx.array:
         """The SiLU of the blocks' mean, from x and its SiLU."""
-        total = mx.array(0.0)
+        total = None if self.narrow else mx.array(0.0)
         for block in self.blocks:
             total = block(x, inner, total, pace)
+        assert total is not None, "a level has blocks"
         return total
 
 
@@ -302,6 +307,12 @@ class ReadyHead:
 
 @dataclass(frozen=True)
 class _Made:
+    """A head as it was laid out for weights, which are kept so that others cannot have their ids.
+
+    key: the thread, because what MLX compiles belongs to one, and the ids of the weights.
+    """
+
+    key: list[int]
     weights: list[mx.array]
     head: ReadyHead
 

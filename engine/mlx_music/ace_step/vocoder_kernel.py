@@ -18,13 +18,16 @@ from mlx_music.ace_step.gpu import LANES, kernel, shared_bytes
 #: Channels that it is made for: with more, a general convolution does well.
 WIDTHS = (8, 16, 32)
 
-#: Rows, which are samples, that a group may work on at once, and tiles of them that lanes share.
-_ROWS, _TILE_ROWS, _TILES = (256, 128), 16, 2
+#: Rows, which are samples, that a group of threads may work on at once.
+_ROWS = (256, 128)
 
-#: Taps that there is room for behind the rows.
+#: Tiles of 16 rows that each 32 lanes make, so that they read weights once for both.
+_TILES = 2
+
+#: Taps that there is room for: so many rows of zeros lie behind those of the inner sound.
 _MOST_TAPS = 16
 
-#: Features of the matrix units that a product consumes at once.
+#: Inputs that the matrix units consume at once.
 _DEPTH = 16
 
 _CONVOLVE = """
@@ -40,7 +43,7 @@ _CONVOLVE = """
     Columns columns[C / 8];
     #pragma unroll
     for (int n = 0; n < C / 8; n++) {
-      columns[n] = columns_at(WEIGHT + (step * (C / 8) + n) * 128, 16);
+      columns[n] = columns_at(WEIGHT + (step * (C / 8) + n) * 8 * 16, 16);
     }
     #pragma unroll
     for (int m = 0; m < TILES; m++) {
@@ -59,9 +62,9 @@ def _convolve(source: str, weight: str, spacing: str) -> str:
 
 
 _RESIDUAL = f"""
-  // Rows are padded, so that eight of them lie in different banks of the memory.
-  constexpr int STRIDE = C == 8 ? 8 : C + 8;
-  SHARED Eight<T> seen_rows[SEEN * STRIDE / 8], inner_rows[(ROWS + 16) * STRIDE / 8];
+  // Rows of more than 8 are padded, so that eight of them lie in different banks of the memory.
+  constexpr int STRIDE = C == 8 ? 8 : C + 8, THREADS = ROWS / (16 * TILES) * 32;
+  SHARED Eight<T> seen_rows[SEEN * STRIDE / 8], inner_rows[(ROWS + SPARE) * STRIDE / 8];
   NEAR T* seen = (NEAR T*)seen_rows;
   NEAR T* inner = (NEAR T*)inner_rows;
   int taps = sizes[0], dilation = sizes[1], reach = taps / 2;
@@ -72,7 +75,7 @@ _RESIDUAL = f"""
 
   // What the rows see, activated.
   int needed = ROWS + (steps * 16 / C - 1) * dilation;
-  for (int place = member; place < needed * C / 8; place += ROWS / TILES * 2) {{
+  for (int place = member; place < needed * C / 8; place += THREADS) {{
     int row = place / (C / 8), column = place % (C / 8) * 8;
     int at = start - reach * (dilation + 1) + row;
     bool inside = at >= 0 && at < count;
@@ -82,11 +85,11 @@ _RESIDUAL = f"""
     #pragma unroll
     for (int i = 0; i < 8; i++) {{
       float value = inside ? in.v[i] : 0.0f;
-      made.v[i] = (T)BOUND(value * SIGMOID(value));
+      made.v[i] = (T)bound(value * SIGMOID(value));
     }}
     *(NEAR Eight<T>*)(seen + row * STRIDE + column) = made;
   }}
-  for (int place = member; place < 16 * STRIDE; place += ROWS / TILES * 2) {{
+  for (int place = member; place < SPARE * STRIDE; place += THREADS) {{
     inner[ROWS * STRIDE + place] = (T)0.0f;
   }}
   BARRIER;
@@ -107,7 +110,7 @@ _RESIDUAL = f"""
         for (int i = 0; i < 2; i++) {{
           float value = VALUE(sums[m][n], lower * 2 + i) + added.v[i];
           value = at >= 0 && at < count ? value * SIGMOID(value) : 0.0f;
-          made.v[i] = (T)BOUND(value);
+          made.v[i] = (T)bound(value);
         }}
         *(NEAR Some<T, 2>*)(inner + row * STRIDE + column) = made;
       }}
@@ -143,7 +146,7 @@ _RESIDUAL = f"""
           float value = total.v[i];
           if (BLOCKS > 0) {{
             value /= (float)BLOCKS;
-            value = BOUND(value * SIGMOID(value));
+            value = bound(value * SIGMOID(value));
           }}
           made.v[i] = (R)value;
         }}
@@ -205,7 +208,7 @@ def _sizes(taps: int, dilation: int) -> mx.array:
 def rows_at_once(channels: int, seen: int) -> int:
     """How many samples a group of threads can work on, of pairs that see so many more; 0: none."""
     stride = channels if channels == 8 else channels + 8
-    fit = (rows for rows in _ROWS if (2 * rows + seen + 16) * stride * 2 <= shared_bytes())
+    fit = (rows for rows in _ROWS if (2 * rows + seen + _MOST_TAPS) * stride * 2 <= shared_bytes())
     return next(fit, 0)
 
 
@@ -238,7 +241,7 @@ def residual(
     )
     sizes = _sizes(pair.taps, pair.dilation)
     dtype = mx.float32 if blocks is None else pair.weight1.dtype
-    threads = rows // (_TILE_ROWS * _TILES) * LANES
+    threads = rows // (16 * _TILES) * LANES
     (out,) = run(
         inputs=[
             *(x, pair.weight1, pair.bias1, pair.weight2, pair.bias2, sizes),
@@ -246,7 +249,7 @@ def residual(
         ],
         template=[
             *(("T", pair.weight1.dtype), ("R", dtype), ("C", channels), ("ROWS", rows)),
-            *(("SEEN", rows + seen), ("TILES", _TILES)),
+            *(("SEEN", rows + seen), ("SPARE", _MOST_TAPS), ("TILES", _TILES)),
             *(("SUMMED", others is not None), ("BLOCKS", blocks or 0)),
         ],
         grid=(threads, -(-samples // wanted), batch),

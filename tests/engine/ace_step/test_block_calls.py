@@ -3,6 +3,8 @@ compiled for whatever device there is."""
 
 from __future__ import annotations
 
+from threading import Thread
+
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
@@ -20,8 +22,10 @@ from tests.parity.conftest import relative_error
 
 CONFIG = TransformerConfig(
     num_layers=3,
-    num_attention_heads=2,
+    # Widths that kernels divide.
+    num_attention_heads=8,
     attention_head_dim=32,
+    mlp_ratio=2.0,
     speaker_embedding_dim=8,
     text_embedding_dim=16,
     lyric_encoder_vocab_size=8,
@@ -79,6 +83,16 @@ def test_they_are_made_once_for_weights_that_stay(transformer: Transformer) -> N
     velocity(transformer)
     assert transformer._compiled is made
 
+    velocity(transformer, frames=6)
+    assert transformer._compiled is not made, "MLX would keep what it compiled for every length"
+    made = transformer._compiled
+    thread = Thread(target=transformer.settle, args=(made.key[1],))
+    thread.start()
+    thread.join()
+    assert transformer._compiled is not made, "MLX compiles for one thread"
+    assert relative_error(velocity(transformer), before) == 0.0
+    made = transformer._compiled
+
     layer = transformer.transformer_blocks[1].ff.point_conv.conv
     layer.weight = 2 * layer.weight
     after = velocity(transformer)
@@ -86,7 +100,7 @@ def test_they_are_made_once_for_weights_that_stay(transformer: Transformer) -> N
     assert relative_error(after, before) > 1e-3
 
     made = transformer._compiled
-    transformer.transformer_blocks[2].attn.to_out[0] = nn.QuantizedLinear(64, 64, group_size=32)
+    transformer.transformer_blocks[2].attn.to_out[0] = nn.QuantizedLinear(256, 256, group_size=32)
     velocity(transformer)
     assert transformer._compiled is not made
 
@@ -168,6 +182,7 @@ def test_a_run_keeps_its_pace_from_step_to_step(
     assert np.isfinite(np.array(first_step[0])).all()
 
 
+@pytest.mark.usefixtures("compiling")
 def test_passes_of_a_long_song_are_made_one_after_another(
     transformer: Transformer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

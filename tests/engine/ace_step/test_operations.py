@@ -17,7 +17,8 @@ from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.transformer_blocks import SelfAttention
 from tests.parity.conftest import relative_error
 
-FRAMES, FEATURES, HEAD = 7, 256, 32
+#: Frames: more than a kernel's thread or group makes, and not a multiple.
+FRAMES, FEATURES, HEAD = 19, 256, 32
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,16 @@ def test_kernels_compute_what_the_operations_say(
             assert error < tolerance, name
 
 
+@pytest.mark.skipif(mx.default_device() != mx.Device(mx.gpu), reason="kernels need a GPU")
+def test_what_is_no_number_stays_none() -> None:
+    """Broken weights must be found out, and not end as loud noise."""
+    x, y = drawn(1, 4, FEATURES), drawn(1, 4, FEATURES).astype(mx.float16)
+    y[0, 1, 5] = mx.nan
+    made = np.array(kernels.add_norm(x, y, mx.ones(FEATURES), mx.zeros(FEATURES)))
+    assert np.isnan(made[0, 1]).all()
+    assert np.isfinite(made[0, [0, 2, 3]]).all()
+
+
 def test_every_operation_runs_where_there_is_no_gpu() -> None:
     for name, given in every_operation(1, mx.float32):
         ours, plain = (getattr(module, name)(*given) for module in (accelerated, operations))
@@ -134,6 +145,20 @@ def test_a_kernel_is_compared_once_for_each_width_and_dtype(
         assert mx.array_equal(operation(mx.ones(shape)), mx.full(shape, 2.0)).item()
     assert operation(mx.ones((1, 4), dtype=mx.float16)).dtype == mx.float16
     assert plain_calls == [(2, 4), (1, 8), (1, 5), (1, 5), (1, 4)]
+
+
+def test_a_batch_is_no_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx, "default_device", lambda: mx.Device(mx.gpu))
+    compared = []
+
+    def plain(x: mx.array, factor: mx.array) -> mx.array:
+        compared.append(factor.shape)
+        return x * factor[:, None]
+
+    operation = accelerated._by_kernel(lambda x, f: x * f[:, None], plain, fits_always)
+    for batch in (2, 4, 1):
+        operation(mx.ones((batch, 4)), mx.ones(batch))
+    assert compared == [(2,)]
 
 
 def test_other_code_of_a_kernel_is_compared_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +218,11 @@ def test_joined_projections_are_the_same_and_are_forgotten_when_one_is_replaced(
     for name, array in attention.to_k.parameters().items():
         assert mx.array_equal(array, weights[name]).item()
     assert set(attention.parameters()) == {"to_q", "to_k", "to_v", "to_out"}
+
+    attention.to_k.bias = attention.to_k.bias + 1
+    assert relative_error(attention(x, rope), before) > 1e-3
+    assert attention._joined is None
+    attention.join()
 
     attention.to_v = nn.Linear(64, 64)
     after = attention(x, rope)

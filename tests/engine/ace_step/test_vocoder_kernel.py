@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -85,11 +86,35 @@ def test_the_published_levels_fit_into_shared_memory(
     channels: int, shared: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vocoder_kernel, "shared_bytes", lambda: shared)
-    seen = Pair.of(*weights_of(channels, 13), 5).seen
-    rows = vocoder_kernel.rows_at_once(channels, seen)
-    assert rows >= 128
-    stride = channels + 8 * (channels > 8)
-    assert (rows + seen + rows + 16) * stride * 2 <= shared
+    made = monkeypatched_kernel(monkeypatch)
+    pair = Pair.of(*weights_of(channels, 13), 5)
+    vocoder_kernel.residual(mx.zeros((2, 1000, channels)), pair, pair.seen)
+    (template,) = made
+    (declared,) = re.findall(r"SHARED Eight<T> (.*);", vocoder_kernel._RESIDUAL)
+    sizes = re.findall(r"\w+\[(.*?)\]", declared)
+    assert len(sizes) == 2
+    values = {**template, "STRIDE": channels + 8 * (channels > 8)}
+    eights = sum(eval(size.replace("/", "//"), {}, values) for size in sizes)
+    assert eights * 8 * 2 <= shared
+    assert template["ROWS"] >= 128
+    assert template["SEEN"] == template["ROWS"] + pair.seen
+
+
+def monkeypatched_kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Let no kernel run; the template arguments of those that would."""
+    made: list[dict[str, Any]] = []
+
+    def kernel(*_: Any) -> Callable[..., list[mx.array]]:
+        def run(**given: Any) -> list[mx.array]:
+            made.append(dict(given["template"]))
+            assert given["grid"][1] * (made[-1]["ROWS"] - 2 * 6) >= 1000
+            assert given["grid"][0] == given["threadgroup"][0] == made[-1]["ROWS"]
+            return [mx.zeros(shape) for shape in given["output_shapes"]]
+
+        return run
+
+    monkeypatch.setattr(vocoder_kernel, "kernel", kernel)
+    return made
 
 
 def test_what_it_is_not_made_for() -> None:
@@ -104,19 +129,29 @@ def test_what_it_is_not_made_for() -> None:
 
 @pytest.mark.skipif(mx.default_device() != mx.Device(mx.gpu), reason="kernels need a GPU")
 @pytest.mark.parametrize("channels", vocoder_kernel.WIDTHS)
-@pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (7, 3), (11, 5), (13, 5)])
+@pytest.mark.parametrize(("taps", "dilation"), [(1, 1), (3, 1), (5, 2), (7, 3), (13, 5), (15, 4)])
 @pytest.mark.parametrize("samples", [1, 100, 700])
 def test_the_kernel_computes_what_it_says(
     channels: int, taps: int, dilation: int, samples: int
 ) -> None:
     pair = Pair.of(*weights_of(channels, taps), dilation)
-    seen = Pair.of(*weights_of(channels, 13), 5).seen
+    seen = Pair.of(*weights_of(channels, 15), 5).seen
     x, others = drawn(2, samples, channels), drawn(2, samples, channels, seed=5)
     for given in ((None, None), (others, None), (others, 4)):
         made = vocoder_kernel.residual(x, pair, seen, *given)
         expected = plain(x, pair, seen, *given)
         assert made.dtype == expected.dtype
         assert relative_error(made.astype(mx.float32), expected.astype(mx.float32)) < 2e-3
+
+
+@pytest.mark.skipif(mx.default_device() != mx.Device(mx.gpu), reason="kernels need a GPU")
+def test_what_is_no_number_stays_none() -> None:
+    pair = Pair.of(*weights_of(16, 3), 1)
+    x = drawn(1, 300, 16)
+    x[0, 150, 3] = mx.nan
+    for blocks in (None, 4):
+        made = np.isnan(np.array(vocoder_kernel.residual(x, pair, pair.seen, None, blocks)))
+        assert np.flatnonzero(made.any(axis=(0, 2))).tolist() == [148, 149, 150, 151, 152]
 
 
 @pytest.fixture
