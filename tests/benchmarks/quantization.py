@@ -29,7 +29,8 @@ import mlx_music  # noqa: F401  # isort: skip  (first, so that it chooses the BL
 import mlx.core as mx
 from mlx.utils import tree_flatten
 
-from mlx_music.ace_step.transformer import PreparedCondition, Transformer, TransformerConfig
+from mlx_music.ace_step.transformer import Transformer, TransformerConfig
+from mlx_music.ace_step.transformer_inputs import PreparedCondition
 from mlx_music.weights.quantization import PRESETS, QuantizationConfig, quantize_model
 
 PROMPT_TOKENS = 45

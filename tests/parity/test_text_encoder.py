@@ -43,6 +43,15 @@ def test_weakened_hidden_states(reference: Reference, components: Components) ->
     assert relative_error(hidden, reference.stages["text.hidden_null_erg"]) < TOLERANCE
 
 
+def test_both_at_once(reference: Reference, components: Components) -> None:
+    ids = mx.array(reference.stages["text.ids"])
+    ids = mx.concatenate([ids, ids])
+    states = components.text_encoder.passes(ids, mx.ones_like(ids), (False, True))
+    for made, golden in zip(states, ("text.hidden", "text.hidden_null_erg"), strict=True):
+        for item in mx.split(made, 2):
+            assert relative_error(item, reference.stages[golden]) < TOLERANCE
+
+
 def test_padded_batch(reference: Reference, components: Components) -> None:
     ids = mx.array(reference.stages["text.batch_ids"])
     mask = mx.array(reference.stages["text.batch_mask"])

@@ -7,7 +7,8 @@ import pytest
 
 from mlx_music.ace_step.components import Components
 from mlx_music.ace_step.erg import ERG_TAU
-from mlx_music.ace_step.transformer import Condition, Transformer
+from mlx_music.ace_step.transformer import Transformer
+from mlx_music.ace_step.transformer_inputs import Condition
 from tests.parity.conftest import Reference, relative_error
 
 TOLERANCE = 1e-4

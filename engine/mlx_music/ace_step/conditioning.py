@@ -13,12 +13,8 @@ from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.prompt_tokenizer import PromptTokenizer
 from mlx_music.ace_step.text_encoder import TextEncoder
-from mlx_music.ace_step.transformer import (
-    Condition,
-    PreparedCondition,
-    Timesteps,
-    Transformer,
-)
+from mlx_music.ace_step.transformer import Transformer
+from mlx_music.ace_step.transformer_inputs import Condition, PreparedCondition, Timesteps
 from mlx_music.sampling.loop import CONDITIONAL, TEXT_ONLY, UNCONDITIONAL
 
 
@@ -40,8 +36,8 @@ def encode_prompt(
 ) -> PromptStates:
     """Read `prompt`; tokens past `MAX_PROMPT_TOKENS` are not heard."""
     ids, mask = tokenizer([prompt])
-    weakened = encoder(ids, mask, weakened=True) if weaken else None
-    return PromptStates(encoder(ids, mask), weakened, mask)
+    hidden, *weakened = encoder.passes(ids, mask, (False, True) if weaken else (False,))
+    return PromptStates(hidden, weakened[0] if weaken else None, mask)
 
 
 @dataclass(frozen=True)
@@ -76,25 +72,26 @@ def text_to_music_conditions(
     positions, whose content is zero or, with entropy rectifying guidance, weakened.
     """
 
-    def encode(text: mx.array, who: mx.array, ids: mx.array, *, weaken: bool = False) -> Condition:
-        return transformer.encode(text, prompt.mask, who, ids, lyrics.mask, weaken_lyrics=weaken)
+    def condition(text: mx.array, who: mx.array, words: mx.array) -> Condition:
+        return transformer.condition(text, prompt.mask, who, words, lyrics.mask)
 
-    conditions = {CONDITIONAL: encode(prompt.hidden, speaker, lyrics.ids)}
+    weaken_lyrics = weaken_lyrics and guided
+    words, *weak_words = transformer.lyrics(
+        lyrics.ids, lyrics.mask, (False, True) if weaken_lyrics else (False,)
+    )
+    conditions = {CONDITIONAL: condition(prompt.hidden, speaker, words)}
     if not guided:
         return conditions
-    nobody = mx.zeros_like(speaker)
-    no_text = mx.zeros_like(prompt.hidden)
-    no_lyrics = mx.zeros_like(lyrics.ids)
-    if weaken_lyrics:
-        weak_text = no_text if prompt.weakened is None else prompt.weakened
-        unconditional = encode(weak_text, nobody, lyrics.ids, weaken=True)
-    else:
-        unconditional = encode(no_text, nobody, no_lyrics)
+    nobody, text = mx.zeros_like(speaker), mx.zeros_like(prompt.hidden)
+    if not weaken_lyrics:
+        weak_words = transformer.lyrics(mx.zeros_like(lyrics.ids), lyrics.mask)
+    elif prompt.weakened is not None:
+        text = prompt.weakened
+    unconditional = condition(text, nobody, weak_words[0])
     scale = mx.array([ERG_TAU]) if weaken_transformer else None
     conditions[UNCONDITIONAL] = Condition(unconditional.states, unconditional.mask, scale)
     if double:
-        ids = lyrics.ids if weaken_lyrics else no_lyrics
-        conditions[TEXT_ONLY] = encode(prompt.hidden, nobody, ids, weaken=weaken_lyrics)
+        conditions[TEXT_ONLY] = condition(prompt.hidden, nobody, weak_words[0])
     return conditions
 
 

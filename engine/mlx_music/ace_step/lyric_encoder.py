@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import mlx.core as mx
 import mlx.nn as nn
 
-from mlx_music.ace_step.erg import ERG_TAU
+from mlx_music.ace_step.erg import query_scales
 
 #: The layers that entropy rectifying guidance weakens.
 ERG_LAYERS = range(4, 6)
@@ -62,7 +62,7 @@ class RelativeAttention(nn.Module):
         self.pos_bias_v = mx.zeros((heads, features // heads))
 
     def __call__(
-        self, x: mx.array, mask: mx.array, positions: mx.array, query_scale: float
+        self, x: mx.array, mask: mx.array, positions: mx.array, query_scale: float | mx.array
     ) -> mx.array:
         def split(y: mx.array) -> mx.array:
             return mx.unflatten(y, -1, (self.heads, -1))
@@ -104,7 +104,7 @@ class Layer(nn.Module):
         self.norm_ff = nn.LayerNorm(size, eps=1e-5)
 
     def __call__(
-        self, x: mx.array, mask: mx.array, positions: mx.array, query_scale: float
+        self, x: mx.array, mask: mx.array, positions: mx.array, query_scale: float | mx.array
     ) -> mx.array:
         x = x + self.self_attn(self.norm_mha(x), mask, positions, query_scale)
         return x + self.feed_forward(self.norm_ff(x))
@@ -129,14 +129,20 @@ class LyricEncoder(nn.Module):
         self.encoders = [Layer(config) for _ in range(config.num_blocks)]
         self.after_norm = nn.LayerNorm(config.output_size, eps=1e-5)
 
-    def __call__(self, x: mx.array, mask: mx.array, *, weakened: bool = False) -> mx.array:
+    def __call__(
+        self, x: mx.array, mask: mx.array, weakened: tuple[bool, ...] = (False,)
+    ) -> list[mx.array]:
         """States (B, T, output_size) of embeddings (B, T, input_size) with a 0/1 mask (B, T).
 
-        `weakened` scales the queries of `ERG_LAYERS` by `ERG_TAU`, for the unconditional pass.
+        One for each pass, which are one until `ERG_LAYERS` begin: there, a `weakened` one has its
+        queries scaled by `ERG_TAU`, for guidance.
         """
-        x = self.embed(x)
+        x, mask = self.embed(x), mask != 0
         positions = relative_positions(x.shape[1], x.shape[2]).astype(x.dtype)
-        for index, layer in enumerate(self.encoders):
-            query_scale = ERG_TAU if weakened and index in ERG_LAYERS else 1.0
-            x = layer(x, mask != 0, positions, query_scale)
-        return self.after_norm(x)
+        for layer in self.encoders[: ERG_LAYERS.start]:
+            x = layer(x, mask, positions, 1.0)
+        scales = query_scales(weakened, x)[:, None, None]
+        x, mask = (mx.concatenate([each] * len(weakened)) for each in (x, mask))
+        for index, layer in enumerate(self.encoders[ERG_LAYERS.start :], ERG_LAYERS.start):
+            x = layer(x, mask, positions, scales if index in ERG_LAYERS else 1.0)
+        return list(mx.split(self.after_norm(x), len(weakened)))

@@ -27,7 +27,7 @@ from mlx_music.ace_step.memory import Workload
 from mlx_music.ace_step.preview import Preview
 from mlx_music.ace_step.prompt_tokenizer import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.sources import FADE_FRAMES, LoadedSource, keep_original, samples_of
-from mlx_music.ace_step.transformer import Condition
+from mlx_music.ace_step.transformer_inputs import Condition
 from mlx_music.errors import GenerationError, InvalidRequest
 from mlx_music.progress import Progress
 from mlx_music.request import GenerationRequest

@@ -13,7 +13,8 @@ import mlx.core as mx
 
 from mlx_music.ace_step.conditioning import ConditionedModel
 from mlx_music.ace_step.dcae import frames_of
-from mlx_music.ace_step.transformer import Condition, Transformer
+from mlx_music.ace_step.transformer import Transformer
+from mlx_music.ace_step.transformer_inputs import Condition
 from mlx_music.errors import GenerationError
 from mlx_music.progress import Progress
 from mlx_music.request import GenerationRequest

@@ -15,7 +15,7 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 
-from mlx_music.ace_step.erg import ERG_TAU
+from mlx_music.ace_step.erg import query_scales
 from mlx_music.weights.config import config_from_dict
 
 #: The embedding. It is most of the weights, and a prompt needs few of its rows.
@@ -79,7 +79,7 @@ class Attention(nn.Module):
         )
 
     def __call__(
-        self, x: mx.array, buckets: mx.array, key_bias: mx.array, query_scale: float
+        self, x: mx.array, buckets: mx.array, key_bias: mx.array, query_scale: float | mx.array
     ) -> mx.array:
         q, k, v = (
             mx.unflatten(project(x), -1, (self.num_heads, -1)).transpose(0, 2, 1, 3)
@@ -123,7 +123,7 @@ class Block(nn.Module):
         self.layer = [AttentionLayer(config), FeedForwardLayer(config)]
 
     def __call__(
-        self, x: mx.array, buckets: mx.array, key_bias: mx.array, query_scale: float
+        self, x: mx.array, buckets: mx.array, key_bias: mx.array, query_scale: float | mx.array
     ) -> mx.array:
         attention, feed_forward = self.layer
         x = x + attention.SelfAttention(attention.layer_norm(x), buckets, key_bias, query_scale)
@@ -151,6 +151,10 @@ class TextEncoder(nn.Module):
 
         `weakened` scales the queries of `ERG_BLOCKS` by `ERG_TAU`, for the unconditional pass.
         """
+        return self.passes(ids, mask, (weakened,))[0]
+
+    def passes(self, ids: mx.array, mask: mx.array, weakened: tuple[bool, ...]) -> list[mx.array]:
+        """The same for several passes, which are one until `ERG_BLOCKS` begin."""
         x = self.shared(ids)
         buckets = relative_position_buckets(
             ids.shape[1],
@@ -158,10 +162,13 @@ class TextEncoder(nn.Module):
             self.config.relative_attention_max_distance,
         )
         key_bias = mx.where(mask[:, None, None, :] == 0, mx.finfo(x.dtype).min / 2, 0.0)
-        for index, block in enumerate(self.encoder.block):
-            query_scale = ERG_TAU if weakened and index in ERG_BLOCKS else 1.0
-            x = block(x, buckets, key_bias, query_scale)
-        return self.encoder.final_layer_norm(x)
+        for block in self.encoder.block[: ERG_BLOCKS.start]:
+            x = block(x, buckets, key_bias, 1.0)
+        scales = query_scales(weakened, x)[:, None, None, None]
+        x, key_bias = (mx.concatenate([each] * len(weakened)) for each in (x, key_bias))
+        for index, block in enumerate(self.encoder.block[ERG_BLOCKS.start :], ERG_BLOCKS.start):
+            x = block(x, buckets, key_bias, scales if index in ERG_BLOCKS else 1.0)
+        return list(mx.split(self.encoder.final_layer_norm(x), len(weakened)))
 
 
 def sanitize(tensors: dict[str, mx.array]) -> dict[str, mx.array]:

@@ -24,6 +24,12 @@ from mlx_music.ace_step.lyric_encoder import LyricEncoder, LyricEncoderConfig
 from mlx_music.ace_step.operations import NORM_EPS, RotaryTables
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.transformer_blocks import Block, Change
+from mlx_music.ace_step.transformer_inputs import (
+    Condition,
+    Modulation,
+    PreparedCondition,
+    Timesteps,
+)
 from mlx_music.weights.config import config_from_dict
 
 #: The blocks that entropy rectifying guidance weakens.
@@ -65,114 +71,6 @@ class TransformerConfig:
     def hidden_dim(self) -> int:
         """Width of a feed-forward layer behind its gate."""
         return int(self.inner_dim * self.mlp_ratio)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What the transformer attends to: states (B, S, inner_dim) and a 0/1 mask (B, S).
-
-    `query_scale` (B,), when given, scales the queries of `ERG_BLOCKS` of each item.
-    """
-
-    states: mx.array
-    mask: mx.array
-    query_scale: mx.array | None = None
-
-    @staticmethod
-    def stack(conditions: list[Condition]) -> Condition:
-        """Several conditions of one length as one batch."""
-        scales = [
-            mx.ones(c.states.shape[0]) if c.query_scale is None else c.query_scale
-            for c in conditions
-        ]
-        scaled = any(c.query_scale is not None for c in conditions)
-        return Condition(
-            mx.concatenate([c.states for c in conditions]),
-            mx.concatenate([c.mask for c in conditions]),
-            mx.concatenate(scales) if scaled else None,
-        )
-
-
-@dataclass(frozen=True)
-class PreparedCondition:
-    """A condition as every block sees it: keys and values, made once for all steps of a run.
-
-    keys, values: one (B, heads, S', head_dim) per block, without positions that are masked in
-    the whole batch. `bias` (B, 1, 1, S') is added to the scores; None if nothing is masked.
-    """
-
-    keys: list[mx.array]
-    values: list[mx.array]
-    bias: mx.array | None
-    query_scale: mx.array | None
-
-    def repeat(self, count: int) -> PreparedCondition:
-        """Each item `count` times in a row, for a batch that shares its condition."""
-        if count == 1:
-            return self
-
-        def repeated(x: mx.array) -> mx.array:
-            return mx.repeat(x, count, axis=0)
-
-        return PreparedCondition(
-            [repeated(k) for k in self.keys],
-            [repeated(v) for v in self.values],
-            None if self.bias is None else repeated(self.bias),
-            None if self.query_scale is None else repeated(self.query_scale),
-        )
-
-    def items(self, start: int, stop: int) -> PreparedCondition:
-        """Those items of the batch, in the same memory."""
-        if (start, stop) == (0, self.keys[0].shape[0]):
-            return self
-        own = slice(start, stop)
-        return PreparedCondition(
-            [k[own] for k in self.keys],
-            [v[own] for v in self.values],
-            None if self.bias is None else self.bias[own],
-            None if self.query_scale is None else self.query_scale[own],
-        )
-
-
-@dataclass(frozen=True)
-class Modulation:
-    """Shifts, scales and gates of timesteps, float32, with every table and the one of a scale in.
-
-    blocks: (B, blocks, 6, inner_dim); final: (B, 2, inner_dim). B is 1 if all items of a batch
-    have one timestep.
-    """
-
-    blocks: mx.array
-    final: mx.array
-
-
-@dataclass(frozen=True)
-class Timesteps:
-    """What the networks of the timesteps say of each of them, and the tables of the blocks.
-
-    A run knows its timesteps beforehand: one product for all of them reads those weights once.
-    embedded: (timesteps, inner_dim); shared: (timesteps, 6, inner_dim), what all blocks have in
-    common; blocks: (blocks, 6, inner_dim), what each has of its own; final (2, inner_dim). All
-    of them float32.
-    """
-
-    embedded: mx.array
-    shared: mx.array
-    blocks: mx.array
-    final: mx.array
-
-    def at(self, index: int) -> Modulation:
-        """The modulation of the timestep at `index`, for a whole batch."""
-        return self._of(slice(index, index + 1))
-
-    def all(self) -> Modulation:
-        """The modulation of a batch whose items have these timesteps."""
-        return self._of(slice(None))
-
-    def _of(self, which: slice) -> Modulation:
-        return Modulation(
-            self.shared[which, None] + self.blocks, self.embedded[which, None] + self.final
-        )
 
 
 class PatchEmbedding(nn.Module):
@@ -264,18 +162,41 @@ class Transformer(nn.Module):
         *,
         weaken_lyrics: bool = False,
     ) -> Condition:
+        """The condition of one pass, from its lyrics' ids; else as `lyrics` and `condition`."""
+        (lyrics,) = self.lyrics(lyric_ids, lyric_mask, (weaken_lyrics,))
+        return self.condition(text_states, text_mask, speaker, lyrics, lyric_mask)
+
+    def lyrics(
+        self, ids: mx.array, mask: mx.array, weakened: tuple[bool, ...] = (False,)
+    ) -> list[mx.array]:
+        """What lyrics are in a condition, (B, L, inner_dim), for each pass.
+
+        ids int (B, L), the mask (B, L) 0/1; `weakened` ones are for passes that shall know little
+        of them (see `lyric_encoder.ERG_LAYERS`).
+        """
+        return [
+            self.lyric_proj(states)
+            for states in self.lyric_encoder(self.lyric_embs(ids), mask, weakened)
+        ]
+
+    def condition(
+        self,
+        text_states: mx.array,
+        text_mask: mx.array,
+        speaker: mx.array,
+        lyrics: mx.array,
+        lyric_mask: mx.array,
+    ) -> Condition:
         """The condition [speaker, prompt, lyrics].
 
-        text_states (B, S, text_embedding_dim), speaker (B, speaker_embedding_dim), lyric_ids
-        int (B, L); the masks (B, S) and (B, L) are 0/1. `weaken_lyrics` is for the
-        unconditional pass (see `lyric_encoder.ERG_LAYERS`).
+        text_states (B, S, text_embedding_dim), speaker (B, speaker_embedding_dim); the masks
+        (B, S) and (B, L) are 0/1.
         """
         dtype = self.dtype
-        lyrics = self.lyric_encoder(self.lyric_embs(lyric_ids), lyric_mask, weakened=weaken_lyrics)
         states = [
             self.speaker_embedder(speaker.astype(dtype))[:, None],
             self.genre_embedder(text_states.astype(dtype)),
-            self.lyric_proj(lyrics),
+            lyrics,
         ]
         ones = mx.ones((text_states.shape[0], 1), dtype=text_mask.dtype)
         mask = mx.concatenate([ones, text_mask, lyric_mask.astype(text_mask.dtype)], axis=1)

@@ -28,7 +28,7 @@ from mlx_music.ace_step.memory import Workload
 from mlx_music.ace_step.pipeline import ACEStep
 from mlx_music.ace_step.speaker import load_speaker
 from mlx_music.ace_step.tasks import LATENT_CHANNELS, LATENT_HEIGHT, guidance_of
-from mlx_music.ace_step.transformer import Condition
+from mlx_music.ace_step.transformer_inputs import Condition
 from mlx_music.benchmark import flops
 from mlx_music.benchmark.sizes import SIZES, Options
 from mlx_music.progress import Progress

@@ -15,7 +15,8 @@ from mlx_music.ace_step.block_calls import Portions
 from mlx_music.ace_step.conditioning import ConditionedModel
 from mlx_music.ace_step.lyric_encoder import LyricEncoderConfig
 from mlx_music.ace_step.pace import Pace
-from mlx_music.ace_step.transformer import Condition, Transformer, TransformerConfig
+from mlx_music.ace_step.transformer import Transformer, TransformerConfig
+from mlx_music.ace_step.transformer_inputs import Condition
 from mlx_music.sampling.loop import CONDITIONAL, UNCONDITIONAL
 from mlx_music.weights.lora import AdaptedLayer
 from tests.parity.conftest import relative_error

@@ -21,7 +21,8 @@ from mlx_music.ace_step.quantize import (
     folders_of,
     quantize_checkpoint,
 )
-from mlx_music.ace_step.transformer import Condition, Transformer
+from mlx_music.ace_step.transformer import Transformer
+from mlx_music.ace_step.transformer_inputs import Condition
 from mlx_music.errors import Cancelled, CheckpointError, InvalidRequest
 from mlx_music.progress import Progress, ProgressEvent
 from mlx_music.weights.component_files import ComponentFiles
