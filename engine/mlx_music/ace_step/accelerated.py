@@ -21,7 +21,7 @@ import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 
-from mlx_music.ace_step import kernels, operations
+from mlx_music.ace_step import dcae_kernel, kernels, operations
 from mlx_music.ace_step.operations import RotaryTables
 
 P = ParamSpec("P")
@@ -159,4 +159,4 @@ gate = _by_kernel(kernels.gate, operations.gate, _fit_features)
 norm = _by_kernel(kernels.norm, operations.norm, _fit_features)
 sum_and_norm = _by_kernel(kernels.sum_and_norm, operations.sum_and_norm, _fit_features)
 conv_and_gate = _by_kernel(kernels.conv_and_gate, operations.conv_and_gate, _fit_hidden)
-add_norm = _by_kernel(kernels.add_norm, operations.add_norm, kernels.fit_add_norm)
+add_norm = _by_kernel(dcae_kernel.add_norm, operations.add_norm, dcae_kernel.fits)

@@ -104,8 +104,9 @@ def bounded(working: int) -> Iterator[None]:
     """Hold MLX to about `working` bytes beyond the arrays that there are now.
 
     MLX hands work to the device ahead of time, and everything that waits there keeps its memory.
-    Over its memory limit it waits for work to end before it hands out more, and gives memory that
-    it keeps for reuse back to the system. Nothing fails and nothing is computed differently. A
+    Over its memory limit it waits for work to end before it hands out more (with CUDA, only for
+    portions that it has closed itself: what is long keeps a `pace`), and gives memory that it
+    keeps for reuse back to the system. Nothing fails and nothing is computed differently. A
     limit of the caller's own that is lower stays. Both limits are the process's: they are put
     back in the end, when nothing is under way any more (of a run that was cancelled, a step may
     be), and what was kept for reuse is freed.
