@@ -34,8 +34,8 @@ def _forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accelerated, "_refused", {})
 
 
-def drawn(*shape: int) -> mx.array:
-    values = np.random.default_rng(sum(shape)).standard_normal(shape)
+def drawn(*shape: int, seed: int | None = None) -> mx.array:
+    values = np.random.default_rng(sum(shape) if seed is None else seed).standard_normal(shape)
     return mx.array(values.astype(np.float32))
 
 

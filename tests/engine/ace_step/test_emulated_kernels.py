@@ -1,0 +1,92 @@
+"""The GPU kernels' sources on a CPU: their indices, edges and sums, for who has no GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten
+
+from mlx_music.ace_step import dcae_kernel, gpu, kernels, operations, vocoder_kernel
+from mlx_music.ace_step.vocoder_kernel import Pair
+from tests.engine.ace_step.emulation import COMPILER, emulated
+from tests.engine.ace_step.test_operations import drawn, every_operation
+from tests.engine.ace_step.test_vocoder_kernel import plain, weights_of
+from tests.parity.conftest import relative_error
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="the emulation needs g++")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.fixture(autouse=True, params=["cuda", "metal"])
+def _emulated(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    metal = request.param == "metal"
+    gpu.kernel.cache_clear()
+    monkeypatch.setattr(mx.metal, "is_available", lambda: metal)
+    monkeypatch.setattr(mx.fast, f"{request.param}_kernel", emulated(folder, metal=metal))
+    yield
+    gpu.kernel.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(mx.float32, 1e-6), (mx.bfloat16, 1e-2), (mx.float16, 2e-3)]
+)
+def test_kernels_compute_what_the_operations_say(dtype: mx.Dtype, tolerance: float) -> None:
+    names = set()
+    for name, given in every_operation(2, dtype):
+        own = dcae_kernel if name == "add_norm" else kernels
+        made = [getattr(module, name)(*given) for module in (own, operations)]
+        for (_, ours), (_, theirs) in zip(*(tree_flatten([each]) for each in made), strict=True):
+            assert ours.dtype == theirs.dtype
+            error = relative_error(ours.astype(mx.float32), theirs.astype(mx.float32))
+            assert error < tolerance, name
+        names.add(name)
+    assert len(names) == 7 + (dtype != mx.bfloat16)
+
+
+@pytest.mark.parametrize("channels", vocoder_kernel.WIDTHS)
+@pytest.mark.parametrize(
+    ("taps", "dilation", "samples"),
+    [(1, 1, 1), (3, 5, 300), (7, 3, 250), (13, 5, 244), (15, 2, 245)],
+)
+def test_narrow_pairs(channels: int, taps: int, dilation: int, samples: int) -> None:
+    """Samples: less than a group makes, about as many, and one more."""
+    pair = Pair.of(*weights_of(channels, taps), dilation)
+    seen = Pair.of(*weights_of(channels, 15), 5).seen
+    x, others = drawn(2, samples, channels), drawn(2, samples, channels, seed=5)
+    for given in ((None, None), (others, None), (others, 4)):
+        made = vocoder_kernel.residual(x, pair, seen, *given)
+        expected = plain(x, pair, seen, *given)
+        assert made.dtype == expected.dtype
+        assert relative_error(made.astype(mx.float32), expected.astype(mx.float32)) < 2e-3
+
+
+@pytest.mark.parametrize("channels", vocoder_kernel.WIDTHS)
+def test_what_is_no_number_spreads_as_far_as_it_is_seen(channels: int) -> None:
+    """And no further: or it would hide in what a group leaves behind for the next one."""
+    pair = Pair.of(*weights_of(channels, 3), 5)
+    x = drawn(1, 600, channels)
+    x[0, 300, 3] = mx.nan
+    # Of 8 channels there is a fourth tap, of zeros, and nothing times no number is none.
+    taps = (1, 0, -1, -2)[: 4 if channels == 8 else 3]
+    for blocks in (None, 4):
+        made = np.isnan(np.array(vocoder_kernel.residual(x, pair, pair.seen, None, blocks)))
+        spoilt = np.flatnonzero(made.any(axis=(0, 2)))
+        assert spoilt.tolist() == sorted({300 + 5 * a + b for a in taps for b in taps})
+
+
+def test_a_norm_of_no_number_is_none() -> None:
+    x, y = drawn(1, 4, 256), drawn(1, 4, 256).astype(mx.float16)
+    y[0, 1, 5] = mx.nan
+    made = np.array(dcae_kernel.add_norm(x, y, mx.ones(256), mx.zeros(256)))
+    assert np.isnan(made[0, 1]).all()
+    assert np.isfinite(made[0, [0, 2, 3]]).all()
