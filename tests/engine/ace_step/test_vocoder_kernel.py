@@ -127,33 +127,6 @@ def test_what_it_is_not_made_for() -> None:
     assert vocoder_kernel.rows_at_once(32, 4000) == 0
 
 
-@pytest.mark.skipif(mx.default_device() != mx.Device(mx.gpu), reason="kernels need a GPU")
-@pytest.mark.parametrize("channels", vocoder_kernel.WIDTHS)
-@pytest.mark.parametrize(("taps", "dilation"), [(1, 1), (3, 1), (5, 2), (7, 3), (13, 5), (15, 4)])
-@pytest.mark.parametrize("samples", [1, 100, 700])
-def test_the_kernel_computes_what_it_says(
-    channels: int, taps: int, dilation: int, samples: int
-) -> None:
-    pair = Pair.of(*weights_of(channels, taps), dilation)
-    seen = Pair.of(*weights_of(channels, 15), 5).seen
-    x, others = drawn(2, samples, channels), drawn(2, samples, channels, seed=5)
-    for given in ((None, None), (others, None), (others, 4)):
-        made = vocoder_kernel.residual(x, pair, seen, *given)
-        expected = plain(x, pair, seen, *given)
-        assert made.dtype == expected.dtype
-        assert relative_error(made.astype(mx.float32), expected.astype(mx.float32)) < 2e-3
-
-
-@pytest.mark.skipif(mx.default_device() != mx.Device(mx.gpu), reason="kernels need a GPU")
-def test_what_is_no_number_stays_none() -> None:
-    pair = Pair.of(*weights_of(16, 3), 1)
-    x = drawn(1, 300, 16)
-    x[0, 150, 3] = mx.nan
-    for blocks in (None, 4):
-        made = np.isnan(np.array(vocoder_kernel.residual(x, pair, pair.seen, None, blocks)))
-        assert np.flatnonzero(made.any(axis=(0, 2))).tolist() == [148, 149, 150, 151, 152]
-
-
 @pytest.fixture
 def head() -> Head:
     mx.random.seed(5)

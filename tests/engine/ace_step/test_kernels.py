@@ -1,4 +1,4 @@
-"""The GPU kernels' sources on a CPU: their indices, edges and sums, for who has no GPU."""
+"""GPU kernels against plain operations: on a GPU, and their sources where there is none."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.engine.ace_step.test_operations import drawn, every_operation
 from tests.engine.ace_step.test_vocoder_kernel import plain, weights_of
 from tests.parity.conftest import relative_error
 
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="the emulation needs g++")
+ON_GPU = mx.default_device() == mx.Device(mx.gpu)
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("kernels")
 
 
-@pytest.fixture(autouse=True, params=["cuda", "metal"])
-def _emulated(
+@pytest.fixture(
+    autouse=True,
+    params=[
+        pytest.param("gpu", marks=pytest.mark.skipif(not ON_GPU, reason="needs a GPU")),
+        pytest.param("cuda", marks=pytest.mark.skipif(COMPILER is None, reason="needs g++")),
+        pytest.param("metal", marks=pytest.mark.skipif(COMPILER is None, reason="needs g++")),
+    ],
+)
+def _runs_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[None]:
+    if request.param == "gpu":
+        yield
+        return
     metal = request.param == "metal"
     gpu.kernel.cache_clear()
     monkeypatch.setattr(mx.metal, "is_available", lambda: metal)
