@@ -26,7 +26,8 @@ from mlx_music.ace_step.transformer_blocks import Block, Change
 #: costs little and three of them are not much: one runs, one waits, and one is being let go of.
 _PORTION = 110_000_000
 
-#: What half a block needs, in arrays like x: 5 in float32 and 6 more for one, 15 for the other.
+#: What half a block needs, in arrays like x: one half 4 in float32, which are 8, and 8 more; the
+#: other 15.
 _ARRAYS_PER_HALF = 16
 
 #: Items and frames on which kernels prove themselves before a function is traced: a few of the
