@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from copy import copy
+from typing import Any, NamedTuple
 
 import mlx.core as mx
 import mlx.nn as nn
@@ -50,13 +51,24 @@ class Attention(nn.Module):
 
 
 class _Joined(NamedTuple):
-    """One weight and bias for all three projections, and what each has of its own: the rows of
-    that weight, and its bias."""
+    """One layer for all three projections, and of each of them the arrays that it has a part of."""
 
-    weight: mx.array
-    bias: mx.array
-    parts: list[mx.array]
-    biases: list[mx.array]
+    layer: nn.Module
+    parts: list[dict[str, mx.array]]
+
+
+def _arrays(layer: nn.Module) -> list[str]:
+    """Names of the arrays of a linear layer, which have its outputs first."""
+    return [name for name, value in layer.items() if isinstance(value, mx.array)]
+
+
+def _kind(layer: nn.Module) -> tuple[Any, ...] | None:
+    """What layers have in common that can be one; None for a layer that is more than its arrays."""
+    if type(layer) is nn.Linear:
+        return nn.Linear, *_arrays(layer)
+    if type(layer) is nn.QuantizedLinear:
+        return nn.QuantizedLinear, layer.group_size, layer.bits, layer.mode, *_arrays(layer)
+    return None
 
 
 class SelfAttention(Attention):
@@ -71,47 +83,54 @@ class SelfAttention(Attention):
         # Private to MLX's modules: no parameters.
         self._joined: _Joined | None = None
 
-    def join(self) -> None:
-        """Let plain projections share one matrix, so that one product is made with it.
+    @property
+    def _projections(self) -> list[nn.Module]:
+        return [self.to_q, self.to_k, self.to_v]
 
-        Each keeps its weight under its name: a view of its rows, so that all stays as it was to
-        whoever reads, adapts or replaces it. Costs no memory but while it is done.
+    def join(self) -> None:
+        """Let projections that are alike, quantized or not, share their arrays, so that one product
+        is made with them.
+
+        Each keeps its arrays under their names: views of its rows, so that all stays as it was to
+        whoever reads, adapts or replaces them. Costs no memory but while it is done.
         """
-        layers = (self.to_q, self.to_k, self.to_v)
-        if self._projects_at_once() or any(type(layer) is not nn.Linear for layer in layers):
+        layers = self._projections
+        if self._projects_at_once() or len({_kind(layer) for layer in layers}) > 1:
             return
-        weight = mx.concatenate([layer.weight for layer in layers])
-        bias = mx.concatenate([layer.bias for layer in layers])
-        mx.eval(weight, bias)
-        parts = list(mx.split(weight, len(layers)))
-        mx.eval(parts)
-        for layer, part in zip(layers, parts, strict=True):
-            layer.weight = part
-        self._joined = _Joined(weight, bias, parts, [layer.bias for layer in layers])
+        if _kind(layers[0]) is None:
+            return
+        joined, parts = copy(layers[0]), [dict[str, mx.array]() for _ in layers]
+        for name in _arrays(layers[0]):
+            whole = mx.concatenate([layer[name] for layer in layers])
+            mx.eval(whole)
+            own = list(mx.split(whole, len(layers)))
+            mx.eval(own)
+            joined[name] = whole
+            for layer, part, mine in zip(layers, own, parts, strict=True):
+                layer[name] = mine[name] = part
+        self._joined = _Joined(joined, parts)
 
     def forget_joined(self) -> None:
-        """Let go of the shared matrix, which would outlive weights that are replaced."""
+        """Let go of the shared arrays, which would outlive weights that are replaced."""
         self._joined = None
 
     def _projects_at_once(self) -> bool:
         """Whether the projections still are those that were joined; if not, forget it."""
         if self._joined is None:
             return False
-        layers, joined = (self.to_q, self.to_k, self.to_v), self._joined
-        if any(
-            type(layer) is not nn.Linear or layer.weight is not part or layer.bias is not bias
-            for layer, part, bias in zip(layers, joined.parts, joined.biases, strict=True)
-        ):
-            self.forget_joined()
-            return False
+        kind = _kind(self._joined.layer)
+        for layer, parts in zip(self._projections, self._joined.parts, strict=True):
+            if _kind(layer) != kind or any(layer[name] is not parts[name] for name in parts):
+                self.forget_joined()
+                return False
         return True
 
     def _projected(self, x: mx.array) -> mx.array:
         """Queries, keys and values side by side, (B, T, 3 * dim)."""
         if self._projects_at_once():
             assert self._joined is not None
-            return mx.addmm(self._joined.bias, x, self._joined.weight.T)
-        return mx.concatenate([self.to_q(x), self.to_k(x), self.to_v(x)], axis=-1)
+            return self._joined.layer(x)
+        return mx.concatenate([layer(x) for layer in self._projections], axis=-1)
 
     def __call__(self, x: mx.array, rope: RotaryTables) -> mx.array:
         # float32, as in the reference: these are sums over every frame of the song.

@@ -22,6 +22,7 @@ from mlx_music.ace_step import (
 )
 from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.transformer_blocks import SelfAttention
+from mlx_music.weights.lora import AdaptedLayer
 from tests.parity.conftest import relative_error
 
 #: Frames: more than a kernel's thread or group makes, and not a multiple.
@@ -190,27 +191,50 @@ def test_no_name_in_a_kernel_is_a_word_of_metal_or_of_cuda() -> None:
         assert not words & RESERVED
 
 
-def test_joined_projections_are_the_same_and_are_forgotten_when_one_is_replaced() -> None:
+@pytest.mark.parametrize("bits", [None, 8, 4])
+def test_joined_projections_are_the_same_and_are_forgotten_when_one_is_replaced(
+    bits: int | None,
+) -> None:
     attention, rope = SelfAttention(64, 2), RotaryTables.of(FRAMES, 32, 1e6)
+    names = ("to_q", "to_k", "to_v")
+    if bits is not None:
+        for name in names:
+            quantized = nn.QuantizedLinear.from_linear(getattr(attention, name), 32, bits)
+            setattr(attention, name, quantized)
     x = drawn(1, FRAMES, 64)
-    before, weights = attention(x, rope), dict(attention.to_k.parameters())
+    before, arrays = attention(x, rope), dict(attention.to_k.parameters())
     attention.join()
     assert attention._joined is not None
     assert relative_error(attention(x, rope), before) < 1e-6
+    assert set(arrays) == {"weight", "bias"} | ({"scales", "biases"} if bits else set())
     for name, array in attention.to_k.parameters().items():
-        assert mx.array_equal(array, weights[name]).item()
+        assert mx.array_equal(array, arrays[name]).item()
     assert set(attention.parameters()) == {"to_q", "to_k", "to_v", "to_out"}
+    joined = attention._joined
+    attention.join()
+    assert attention._joined is joined
 
     attention.to_k.bias = attention.to_k.bias + 1
     assert relative_error(attention(x, rope), before) > 1e-3
     assert attention._joined is None
     attention.join()
+    assert attention._joined is not None
 
     attention.to_v = nn.Linear(64, 64)
     after = attention(x, rope)
     assert attention._joined is None
     assert relative_error(after, before) > 1e-2
 
-    attention.to_q = nn.QuantizedLinear.from_linear(attention.to_q)
+
+def test_unlike_projections_are_not_joined() -> None:
+    attention = SelfAttention(64, 2)
+    attention.to_q = nn.QuantizedLinear.from_linear(attention.to_q, 32, 8)
+    attention.join()
+    assert attention._joined is None
+    for name in ("to_k", "to_v"):
+        setattr(attention, name, nn.QuantizedLinear.from_linear(getattr(attention, name), 32, 4))
+    attention.join()
+    assert attention._joined is None
+    attention.to_q = attention.to_k = attention.to_v = AdaptedLayer(nn.Linear(64, 64))
     attention.join()
     assert attention._joined is None
