@@ -17,8 +17,9 @@ BIN := $(VENV)/bin
 # python3-venv is for Debian's own Python.
 DEBIAN_PACKAGES := libopenblas0-pthread python3-venv
 
-# The kernels' tests: g++, to run them where there is no GPU. The app's: Qt, a font, sound. With a screen of its own (xvfb) and a sound server (jackd2)
-# they also drag files between programs and play in real time; without, they leave that out.
+# The kernels' tests: g++, to run them where there is no GPU. The app's tests: Qt, a font, sound.
+# With a screen of its own (xvfb) and a sound server (jackd2) they also drag files between programs
+# and play in real time; without, they leave that out.
 TEST_PACKAGES := g++ libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libgssapi-krb5-2 \
   libglib2.0-bin fonts-dejavu-core libportaudio2 xvfb xdotool jackd2 libxcb-cursor0 \
   libxcb-icccm4 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-randr0 \

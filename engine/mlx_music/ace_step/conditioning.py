@@ -127,9 +127,9 @@ class ConditionedModel:
     """A transformer and its conditions as the sampling loop calls them (`loop.Predict`).
 
     Latents are channels last, (B, 16, T, 8). All passes of a step are one batch, unless they are
-    so long that this would save little time and take much memory. `timesteps`
-    are those that the run may ask for. Good for one run, on weights that do not change in it:
-    what does not change between its steps is computed once.
+    so long that this would save little time and take much memory. `timesteps` are those that the
+    run may ask for. Good for one run, on weights that do not change in it: what does not change
+    between its steps is computed once.
     """
 
     def __init__(

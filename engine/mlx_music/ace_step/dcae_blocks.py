@@ -62,7 +62,7 @@ class ResBlock(nn.Module):
     def __call__(self, x: mx.array) -> mx.array:
         act = joined(self.conv1.weight.dtype)
         y = act.inner(conv2d(act.take(x), self.conv1.weight), self.conv1.bias)
-        return self.norm.add_to(x, conv2d(y, self.conv2.weight)).astype(x.dtype)
+        return self.norm.add_to(x, conv2d(y, self.conv2.weight))
 
     def convolve_in(self, dtype: mx.Dtype) -> None:
         """Let the convolutions work in `dtype`, but not what lies around them."""

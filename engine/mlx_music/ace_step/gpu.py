@@ -134,6 +134,8 @@ def shared_bytes() -> int:
 def kernel(
     name: str, inputs: tuple[str, ...], outputs: tuple[str, ...], source: str
 ) -> Callable[..., list[mx.array]]:
+    """The kernel whose body is `source`, called as MLX's custom kernels are. MLX compiles it when
+    it first runs, for each template."""
     make: Any
     if mx.metal.is_available():
         make, prelude, source = mx.fast.metal_kernel, _METAL, _METAL_BUILT_IN + source

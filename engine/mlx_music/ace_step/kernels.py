@@ -16,11 +16,7 @@ from typing import Any
 import mlx.core as mx
 
 from mlx_music.ace_step.gpu import LANES, kernel
-from mlx_music.ace_step.operations import (
-    LINEAR_ATTENTION_EPS,
-    NORM_EPS,
-    RotaryTables,
-)
+from mlx_music.ace_step.operations import LINEAR_ATTENTION_EPS, NORM_EPS, RotaryTables
 
 #: Features that one thread works on: 16 bytes of a 16-bit dtype are one load.
 _WIDTH = 8

@@ -126,9 +126,10 @@ def conv_and_gate(x: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
 def add_norm(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> mx.array:
     """x + the RMS norm of y, with a weight and a bias: what ends each layer of the autoencoder.
 
-    x and y (..., features), weight and bias (features,). y may have less precision than x: what is
-    infinite in float16 is the largest number of it.
+    x and y (..., features), weight and bias (features,). y may have less precision than x, whose
+    dtype is that of the sum: what is infinite in float16 is the largest number of it.
     """
-    if y.dtype == mx.float16 and x.dtype == mx.float32:
-        y = mx.clip(y.astype(mx.float32), -HALF_MAX, HALF_MAX)
-    return add3(x, mx.fast.rms_norm(y, weight, SOUND_NORM_EPS), bias)
+    wide = y.astype(mx.float32)
+    if y.dtype == mx.float16:
+        wide = mx.clip(wide, -HALF_MAX, HALF_MAX)
+    return add3(x, mx.fast.rms_norm(wide, weight, SOUND_NORM_EPS), bias).astype(x.dtype)
