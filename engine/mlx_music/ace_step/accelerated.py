@@ -21,7 +21,7 @@ import mlx.core as mx
 import numpy as np
 from mlx.utils import tree_flatten
 
-from mlx_music.ace_step import dcae_kernel, kernels, operations
+from mlx_music.ace_step import attention_kernel, dcae_kernel, kernels, operations
 from mlx_music.ace_step.operations import RotaryTables
 
 P = ParamSpec("P")
@@ -137,11 +137,7 @@ def _fit_heads(x: mx.array, rope: RotaryTables, *_: Any) -> bool:
 
 
 def _fit_projections(x: mx.array, rope: RotaryTables) -> bool:
-    return kernels.fit(x.shape[-1] // 3, rope.first.shape[-1])
-
-
-def _fit_summed(summed: mx.array, *_: Any) -> bool:
-    return kernels.fit(summed.shape[1] * summed.shape[3], summed.shape[3])
+    return attention_kernel.fits(x.shape[-1] // 3, rope.first.shape[-1])
 
 
 def _fit_features(x: mx.array, *_: Any) -> bool:
@@ -153,8 +149,9 @@ def _fit_hidden(x: mx.array, *_: Any) -> bool:
 
 
 turn = _by_kernel(kernels.turn, operations.turn, _fit_heads)
-split_heads = _by_kernel(kernels.split_heads, operations.split_heads, _fit_projections)
-merge_heads = _by_kernel(kernels.merge_heads, operations.merge_heads, _fit_summed)
+linear_attention = _by_kernel(
+    attention_kernel.linear_attention, operations.linear_attention, _fit_projections
+)
 gate = _by_kernel(kernels.gate, operations.gate, _fit_features)
 norm = _by_kernel(kernels.norm, operations.norm, _fit_features)
 sum_and_norm = _by_kernel(kernels.sum_and_norm, operations.sum_and_norm, _fit_features)

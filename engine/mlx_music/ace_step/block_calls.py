@@ -23,12 +23,15 @@ from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.transformer_blocks import Block, Change
 
 #: Bytes that a portion should take for what lies between its operations, so that handing it over
-#: costs little and three of them are not much: one runs, one waits, and one is being let go of.
-_PORTION = 110_000_000
+#: costs little and several of them are not much.
+_PORTION = 80_000_000
 
-#: What half a block needs, in arrays like x: one half 4 in float32, which are 8, and 8 more; the
-#: other 15.
-_ARRAYS_PER_HALF = 16
+#: Portions that there is memory for: what runs, what waits so that a GPU never does, and what is
+#: just being let go of.
+_UNDER_WAY = 4
+
+#: What half a block needs, in arrays like x: attention 12, the feed-forward 11.
+_ARRAYS_PER_HALF = 12
 
 #: Items and frames on which kernels prove themselves before a function is traced: a few of the
 #: pieces that a kernel works on, and a part of one.
@@ -37,16 +40,16 @@ _ITEMS, _FRAMES = 2, 19
 
 @dataclass(frozen=True)
 class BlockCall:
-    """A block as two functions of arrays, which are `Block.attend` and `Block.answer`.
+    """A block as two functions of arrays, which are `Block.attend` and `Block.feed`.
 
     attend: x, what is still to be added to it and the modulation that gates that (None before the
-    first block), the block's own modulation and both rotary tables, to x. answer: x, the
-    modulation, keys, values, bias, both tables and the queries' scale, to x and what is still to
-    be added to it.
+    first block), the block's own modulation, keys, values, bias, both rotary tables and the
+    queries' scale, to x and what is to be added to it. feed: those two and the modulation, to x and
+    what is still to be added to it.
     """
 
-    attend: Callable[..., mx.array]
-    answer: Callable[..., tuple[mx.array, mx.array]]
+    attend: Callable[..., tuple[mx.array, mx.array]]
+    feed: Callable[..., tuple[mx.array, mx.array]]
 
     @classmethod
     def of(cls, block: Block) -> BlockCall:
@@ -55,15 +58,6 @@ class BlockCall:
             value: mx.array | None,
             before: mx.array | None,
             own: mx.array,
-            first: mx.array,
-            second: mx.array,
-        ) -> mx.array:
-            change = None if value is None or before is None else Change(value, before)
-            return block.attend(x, change, own, RotaryTables(first, second))
-
-        def answer(
-            x: mx.array,
-            own: mx.array,
             keys: mx.array,
             values: mx.array,
             bias: mx.array | None,
@@ -71,14 +65,18 @@ class BlockCall:
             second: mx.array,
             query_scale: mx.array,
         ) -> tuple[mx.array, mx.array]:
+            change = None if value is None or before is None else Change(value, before)
             rope = RotaryTables(first, second)
-            x, change = block.answer(x, own, keys, values, bias, rope, query_scale)
+            return block.attend(x, change, own, keys, values, bias, rope, query_scale)
+
+        def feed(x: mx.array, attended: mx.array, own: mx.array) -> tuple[mx.array, mx.array]:
+            x, change = block.feed(x, attended, own)
             return x, change.value
 
-        return cls(attend, answer)
+        return cls(attend, feed)
 
     def compiled(self) -> BlockCall:
-        return BlockCall(*map(_compiled, (self.attend, self.answer)))
+        return BlockCall(*map(_compiled, (self.attend, self.feed)))
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +99,7 @@ def fit_together(nbytes: int) -> bool:
 def bytes_under_way(nbytes: int) -> int:
     """What lies between operations, of all portions that are under way together, with what
     products need to work in."""
-    return (2 if on_cpu() else 4) * max(_PORTION, _ARRAYS_PER_HALF * nbytes)
+    return (2 if on_cpu() else _UNDER_WAY) * max(_PORTION, _ARRAYS_PER_HALF * nbytes)
 
 
 class Portions:
@@ -182,6 +180,7 @@ def _prove_kernels(blocks: list[Block]) -> None:
     tables = noise(_FRAMES, dim // heads), noise(_FRAMES, dim // heads)
     value = None
     for call in map(BlockCall.of, blocks[:2]):
-        x = call.attend(x, value, own, own, *tables)
-        x, value = call.answer(x, own, states, states, None, *tables, mx.arange(1.0, 1.0 + _ITEMS))
+        scale = mx.arange(1.0, 1.0 + _ITEMS)
+        x, attended = call.attend(x, value, own, own, states, states, None, *tables, scale)
+        x, value = call.feed(x, attended, own)
     mx.eval(x, value)

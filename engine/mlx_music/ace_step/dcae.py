@@ -187,7 +187,7 @@ def _run(
     for block in blocks:
         layers = block.layers(tile) if isinstance(block, EfficientViTBlock) else [block]
         for layer in layers:
-            x = layer(x)
+            x = layer(x, pace) if isinstance(layer, ResBlock) else layer(x)
             if pace is not None:
                 pace(x)
     return x

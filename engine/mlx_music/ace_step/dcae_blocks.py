@@ -59,9 +59,11 @@ class ResBlock(nn.Module):
         self.conv2 = conv3x3(channels, channels, bias=False)
         self.norm = RMSNorm(channels)
 
-    def __call__(self, x: mx.array) -> mx.array:
+    def __call__(self, x: mx.array, pace: Pace | None = None) -> mx.array:
         act = joined(self.conv1.weight.dtype)
         y = act.inner(conv2d(act.take(x), self.conv1.weight), self.conv1.bias)
+        if pace is not None:
+            pace(y)
         return self.norm.add_to(x, conv2d(y, self.conv2.weight))
 
     def convolve_in(self, dtype: mx.Dtype) -> None:

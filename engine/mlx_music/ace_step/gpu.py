@@ -3,7 +3,8 @@
 What the two languages spell differently is in two preludes, and no name in a source may be a word
 of either. Beside plain arithmetic they offer the matrix units: 32 lanes that run in step hold a
 `Tile` of sums together, 16 rows by 8 columns, and add to it the product of 16 x 16 `Rows` from
-shared memory and 16 x 8 `Columns`. `VALUE(tile, i)`, i from 0 to 3, is what a lane has of it: row
+shared memory and 16 x 8 `Columns`, both float16; or of 16 x 8 `FloatRows` and 8 x 8 `FloatColumns`,
+which must be `ROUNDED` to what the units take. `VALUE(tile, i)`, i from 0 to 3, is what a lane has of it: row
 `ROW_OF(lane)`, 8 more from i = 2 on, and column `COLUMN_OF(lane)`, one more for odd i.
 """
 
@@ -74,6 +75,33 @@ __device__ inline void tile_add(Tile& tile, const Rows& a, const Columns& b) {
                : "+f"(tile.v[0]), "+f"(tile.v[1]), "+f"(tile.v[2]), "+f"(tile.v[3])
                : "r"(a.v[0]), "r"(a.v[1]), "r"(a.v[2]), "r"(a.v[3]), "r"(b.v[0]), "r"(b.v[1]));
 }
+__device__ inline float ROUNDED(float x) {
+  unsigned made;
+  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(made) : "f"(x));
+  return __uint_as_float(made);
+}
+struct FloatRows { float v[4]; };
+struct FloatColumns { float v[2]; };
+__device__ inline FloatRows float_rows_at(const float* from, int stride) {
+  const float* own = from + threadIdx.x % 32 / 4 * stride + threadIdx.x % 4;
+  return {own[0], own[8 * stride], own[4], own[8 * stride + 4]};
+}
+__device__ inline FloatRows float_rows_across(const float* from, int stride) {
+  const float* own = from + threadIdx.x % 4 * stride + threadIdx.x % 32 / 4;
+  return {own[0], own[8], own[4 * stride], own[4 * stride + 8]};
+}
+__device__ inline FloatColumns float_columns_at(const float* from, int stride) {
+  const float* own = from + threadIdx.x % 4 * stride + threadIdx.x % 32 / 4;
+  return {own[0], own[4 * stride]};
+}
+__device__ inline FloatColumns float_columns_of(float value) { return {value, value}; }
+__device__ inline void float_tile_add(Tile& tile, const FloatRows& a, const FloatColumns& b) {
+  asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, "
+      "{%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+f"(tile.v[0]), "+f"(tile.v[1]), "+f"(tile.v[2]), "+f"(tile.v[3])
+      : "r"(__float_as_uint(a.v[0])), "r"(__float_as_uint(a.v[1])), "r"(__float_as_uint(a.v[2])),
+        "r"(__float_as_uint(a.v[3])), "r"(__float_as_uint(b.v[0])), "r"(__float_as_uint(b.v[1])));
+}
 """
 
 _METAL = """
@@ -117,6 +145,35 @@ inline void tile_add(thread Tile& tile, thread Rows& a, thread Columns& b) {
   for (int i = 0; i < 2; i++) {
     metal::simdgroup_multiply_accumulate(tile.v[i], a.v[i], b.v[0], tile.v[i]);
     metal::simdgroup_multiply_accumulate(tile.v[i], a.v[i + 2], b.v[1], tile.v[i]);
+  }
+}
+#define ROUNDED(x) (x)
+struct FloatRows { metal::simdgroup_float8x8 v[2]; };
+struct FloatColumns { metal::simdgroup_float8x8 v; };
+inline FloatRows float_rows_at(const threadgroup float* from, int stride) {
+  FloatRows rows;
+  metal::simdgroup_load(rows.v[0], from, stride);
+  metal::simdgroup_load(rows.v[1], from + 8 * stride, stride);
+  return rows;
+}
+inline FloatRows float_rows_across(const threadgroup float* from, int stride) {
+  FloatRows rows;
+  metal::simdgroup_load(rows.v[0], from, stride, 0, true);
+  metal::simdgroup_load(rows.v[1], from + 8, stride, 0, true);
+  return rows;
+}
+template <typename Pointer>
+inline FloatColumns float_columns_at(Pointer from, int stride) {
+  FloatColumns columns;
+  metal::simdgroup_load(columns.v, from, stride);
+  return columns;
+}
+inline FloatColumns float_columns_of(float value) {
+  return {metal::make_filled_simdgroup_matrix<float, 8, 8>(value)};
+}
+inline void float_tile_add(thread Tile& tile, thread FloatRows& a, thread FloatColumns& b) {
+  for (int i = 0; i < 2; i++) {
+    metal::simdgroup_multiply_accumulate(tile.v[i], a.v[i], b.v, tile.v[i]);
   }
 }
 """

@@ -16,7 +16,7 @@ from typing import Any
 import mlx.core as mx
 
 from mlx_music.ace_step.gpu import LANES, kernel
-from mlx_music.ace_step.operations import LINEAR_ATTENTION_EPS, NORM_EPS, RotaryTables
+from mlx_music.ace_step.operations import NORM_EPS, RotaryTables
 
 #: Features that one thread works on: 16 bytes of a 16-bit dtype are one load.
 _WIDTH = 8
@@ -36,50 +36,6 @@ def _group(threads: int) -> int:
     """Threads of a group along an axis of so many: whole lanes, as even as possible."""
     groups = -(-threads // 256)
     return -(-threads // (groups * LANES)) * LANES
-
-
-_SPLIT_HEADS = """
-  uint3 at = POSITION;
-  int frames = x_shape[1];
-  int column = at.x * 8, frame = at.y, item = at.z;
-  if (column >= 3 * FEATURES) return;
-  int part = column / FEATURES, head = column % FEATURES / HEAD, place = column % HEAD;
-  size_t from = ((size_t)item * frames + frame) * 3 * FEATURES + column;
-  Eight<T> in = *(const GLOBAL Eight<T>*)(x + from);
-  Eight<float> made;
-  if (part == 2) {
-    #pragma unroll
-    for (int i = 0; i < 8; i++) made.v[i] = (float)in.v[i];
-  } else {
-    Eight<float> a = *(const GLOBAL Eight<float>*)(first + (size_t)frame * HEAD + place);
-    Eight<float> b = *(const GLOBAL Eight<float>*)(second + (size_t)frame * HEAD + place);
-    #pragma unroll
-    for (int i = 0; i < 8; i++) {
-      float turned = (float)in.v[i / 2 * 2] * a.v[i] + (float)in.v[i / 2 * 2 + 1] * b.v[i];
-      made.v[i] = turned > 0.0f ? turned : 0.0f;
-    }
-  }
-  GLOBAL float* out = part == 0 ? queries : part == 1 ? keys : values;
-  size_t row = ((size_t)item * (FEATURES / HEAD) + head) * frames + frame;
-  *(GLOBAL Eight<float>*)(out + row * HEAD + place) = made;
-"""
-
-
-def split_heads(x: mx.array, rope: RotaryTables) -> list[mx.array]:
-    first, second = rope.first, rope.second
-    batch, frames, width = x.shape
-    features, head = width // 3, first.shape[-1]
-    made = ("queries", "keys", "values")
-    run = kernel("split_heads", ("x", "first", "second"), made, _SPLIT_HEADS)
-    # Three arrays and no views of one: MLX's products would copy those.
-    return run(
-        inputs=[x, first, second],
-        template=[("T", x.dtype), ("FEATURES", features), ("HEAD", head)],
-        grid=(width // _WIDTH, frames, batch),
-        threadgroup=(_group(width // _WIDTH), 1, 1),
-        output_shapes=[(batch, features // head, frames, head)] * 3,
-        output_dtypes=[mx.float32] * 3,
-    )
 
 
 _TURN = """
@@ -113,47 +69,6 @@ def turn(x: mx.array, rope: RotaryTables, factor: mx.array) -> mx.array:
         threadgroup=(_group(features // _WIDTH), 1, 1),
         output_shapes=[x.shape],
         output_dtypes=[x.dtype],
-    )
-    return out
-
-
-_MERGE_HEADS = """
-  // The threads of one row of one head run in step, so that they can add up its weight.
-  uint3 at = POSITION;
-  int heads = summed_shape[1], frames = summed_shape[2];
-  int frame = at.y, item = at.z / heads, head = at.z % heads;
-  if (frame >= frames) return;
-  constexpr int N = HEAD / 32;
-  int place = at.x * N;
-  size_t row = (((size_t)item * heads + head) * frames + frame) * HEAD + place;
-  size_t sums = ((size_t)item * heads + head) * HEAD + place;
-  Some<float, N> value = *(const GLOBAL Some<float, N>*)(summed + row);
-  Some<float, N> query = *(const GLOBAL Some<float, N>*)(queries + row);
-  Some<float, N> key = *(const GLOBAL Some<float, N>*)(keys + sums);
-  float weight = 0.0f;
-  #pragma unroll
-  for (int i = 0; i < N; i++) weight += query.v[i] * key.v[i];
-  weight = 1.0f / (lanes_sum(weight) + EPS);
-  Some<T, N> made;
-  #pragma unroll
-  for (int i = 0; i < N; i++) made.v[i] = (T)(value.v[i] * weight);
-  size_t to = (((size_t)item * frames + frame) * heads + head) * HEAD + place;
-  *(GLOBAL Some<T, N>*)(out + to) = made;
-""".replace("EPS", f"{LINEAR_ATTENTION_EPS}f")
-
-
-def merge_heads(
-    summed: mx.array, queries: mx.array, key_sums: mx.array, dtype: mx.Dtype
-) -> mx.array:
-    batch, heads, frames, head = summed.shape
-    run = kernel("merge_heads", ("summed", "queries", "keys"), ("out",), _MERGE_HEADS)
-    (out,) = run(
-        inputs=[summed, queries, key_sums],
-        template=[("T", dtype), ("HEAD", head)],
-        grid=(LANES, frames, batch * heads),
-        threadgroup=(LANES, 8, 1),
-        output_shapes=[(batch, frames, heads * head)],
-        output_dtypes=[dtype],
     )
     return out
 

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 import mlx.core as mx
 
 from mlx_music.ace_step.block_calls import bytes_under_way, fit_together
+from mlx_music.ace_step.pace import held_to
 from mlx_music.ace_step.transformer import TransformerConfig
 
 GIGABYTE = 1_000_000_000
 
 #: To decode a piece of sound, and for each latent frame the mel and the waveform of all of it.
-_DECODING = 600_000_000
+_DECODING = 500_000_000
 _DECODED_PER_FRAME = 16_384
 
 #: Share of the machine's memory that music may take when nobody says.
@@ -105,8 +106,8 @@ def bounded(working: int) -> Iterator[None]:
 
     MLX hands work to the device ahead of time, and everything that waits there keeps its memory.
     Over its memory limit it waits for work to end before it hands out more (with CUDA, only for
-    portions that it has closed itself: what is long keeps a `pace`), and gives memory that it
-    keeps for reuse back to the system. Nothing fails and nothing is computed differently. A
+    portions that it has closed itself: what is long keeps a `pace`, which is held to the same), and
+    gives memory that it keeps for reuse back to the system. Nothing fails and nothing is computed differently. A
     limit of the caller's own that is lower stays. Both limits are the process's: they are put
     back in the end, when nothing is under way any more (of a run that was cancelled, a step may
     be), and what was kept for reuse is freed.
@@ -117,7 +118,8 @@ def bounded(working: int) -> Iterator[None]:
     mx.set_memory_limit(min(limit, memory))
     mx.set_cache_limit(min(working, cache))
     try:
-        yield
+        with held_to(limit):
+            yield
     finally:
         try:
             mx.synchronize()

@@ -63,28 +63,20 @@ def turn(x: mx.array, rope: RotaryTables, factor: mx.array) -> mx.array:
     return mx.flatten(turned * factor[:, None, None, None], -2).astype(x.dtype)
 
 
-def split_heads(x: mx.array, rope: RotaryTables) -> list[mx.array]:
-    """Queries, keys and values of ReLU linear attention from their projections side by side.
+def linear_attention(x: mx.array, rope: RotaryTables) -> mx.array:
+    """ReLU linear attention from queries, keys and values, side by side.
 
-    x (B, T, 3 * features). Returns three of float32 (B, heads, T, head_dim).
+    x (B, T, 3 * features). Returns (B, T, features). Computed in float32 as in the reference: these
+    are sums over every frame of the song.
     """
     head_dim = rope.first.shape[-1]
     parts = (mx.unflatten(part, -1, (-1, head_dim)) for part in mx.split(x, 3, axis=-1))
-    queries, keys, values = parts
-    made = (mx.maximum(rope(queries), 0), mx.maximum(rope(keys), 0), values.astype(mx.float32))
-    return [part.transpose(0, 2, 1, 3) for part in made]
-
-
-def merge_heads(
-    summed: mx.array, queries: mx.array, key_sums: mx.array, dtype: mx.Dtype
-) -> mx.array:
-    """The quotient of linear attention: `summed` over the weights, queries @ key_sums.
-
-    summed, queries: float32 (B, heads, T, head_dim); key_sums: float32 (B, heads, head_dim).
-    Returns (B, T, heads * head_dim) in `dtype`.
-    """
-    weights = queries @ key_sums[..., None]
-    quotient = (summed / (weights + LINEAR_ATTENTION_EPS)).astype(dtype)
+    q, k, v = parts
+    made = (mx.maximum(rope(q), 0), mx.maximum(rope(k), 0), v.astype(mx.float32))
+    q, k, v = (part.transpose(0, 2, 1, 3) for part in made)
+    summed = q @ (k.swapaxes(-1, -2) @ v)
+    weights = q @ k.sum(axis=2)[..., None]
+    quotient = (summed / (weights + LINEAR_ATTENTION_EPS)).astype(x.dtype)
     return mx.flatten(quotient.transpose(0, 2, 1, 3), -2)
 
 

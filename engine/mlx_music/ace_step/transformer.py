@@ -284,11 +284,11 @@ class Transformer(nn.Module):
         value, before = None, None
         for index, call in enumerate(calls):
             own = modulation.blocks[:, index]
-            x = call.attend(x, value, before, own, *tables)
-            portions.add(x)
             given = condition.keys[index], condition.values[index], condition.bias
             scale = weakened if index in ERG_BLOCKS else plain
-            x, value = call.answer(x, own, *given, *tables, scale)
+            x, attended = call.attend(x, value, before, own, *given, *tables, scale)
+            portions.add(x, attended)
+            x, value = call.feed(x, attended, own)
             portions.add(x, value)
             before = own
         return x if value is None or before is None else Change(value, before).added_to(x)

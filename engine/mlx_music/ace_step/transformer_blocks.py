@@ -12,9 +12,8 @@ import mlx.nn as nn
 from mlx_music.ace_step.accelerated import (
     conv_and_gate,
     gate,
-    merge_heads,
+    linear_attention,
     norm,
-    split_heads,
     sum_and_norm,
     turn,
 )
@@ -133,10 +132,7 @@ class SelfAttention(Attention):
         return mx.concatenate([layer(x) for layer in self._projections], axis=-1)
 
     def __call__(self, x: mx.array, rope: RotaryTables) -> mx.array:
-        # float32, as in the reference: these are sums over every frame of the song.
-        q, k, v = split_heads(self._projected(x), rope)
-        summed = q @ (k.swapaxes(-1, -2) @ v)
-        return self.to_out[0](merge_heads(summed, q, k.sum(axis=2), x.dtype))
+        return self.to_out[0](linear_attention(self._projected(x), rope))
 
 
 class CrossAttention(Attention):
@@ -211,30 +207,31 @@ class Block(nn.Module):
         self.scale_shift_table = mx.zeros((6, dim))
 
     def attend(
-        self, x: mx.array, change: Change | None, modulation: mx.array, rope: RotaryTables
-    ) -> mx.array:
-        """x (B, T, dim) and what is still to be added to it, to x behind self-attention.
-
-        modulation: float32 (B or 1, 6, dim), see `Timesteps`.
-        """
-        if change is None:
-            y = norm(x, modulation, ATTENTION)
-        else:
-            x, y = sum_and_norm(x, change.value, change.gating, modulation, ATTENTION)
-        return gate(x, self.attn(y, rope), modulation, ATTENTION_GATE)
-
-    def answer(
         self,
         x: mx.array,
+        change: Change | None,
         modulation: mx.array,
         keys: mx.array,
         values: mx.array,
         bias: mx.array | None,
         rope: RotaryTables,
         query_scale: mx.array,
+    ) -> tuple[mx.array, mx.array]:
+        """x (B, T, dim) and what is still to be added to it, to x behind self-attention and what
+        cross-attention adds to that.
+
+        modulation: float32 (B or 1, 6, dim), see `Timesteps`. query_scale: (B,).
+        """
+        if change is None:
+            y = norm(x, modulation, ATTENTION)
+        else:
+            x, y = sum_and_norm(x, change.value, change.gating, modulation, ATTENTION)
+        x = gate(x, self.attn(y, rope), modulation, ATTENTION_GATE)
+        return x, self.cross_attn(x, keys, values, bias, rope, query_scale)
+
+    def feed(
+        self, x: mx.array, attended: mx.array, modulation: mx.array
     ) -> tuple[mx.array, Change]:
-        """x behind self-attention to x behind cross-attention, and what the feed-forward adds to
-        that. query_scale: (B,)."""
-        attended = self.cross_attn(x, keys, values, bias, rope, query_scale)
+        """What `attend` gives, to x behind both attentions and what the feed-forward adds to it."""
         x, y = sum_and_norm(x, attended, None, modulation, FEED_FORWARD)
         return x, Change(self.ff(y), modulation)

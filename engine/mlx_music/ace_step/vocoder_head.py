@@ -121,66 +121,85 @@ class Head(nn.Module):
 
 
 @dataclass(frozen=True)
-class _Block:
-    """A ResBlock in MLX's operations, a pair of convolutions at a time.
+class _Pair:
+    """A dilated and a plain convolution as two functions.
 
-    pairs: functions from x, the SiLU of x, and (the last one) the sum of the blocks before, to the
-    next x and its SiLU; the last one to the sum with this block, or to the SiLU of the blocks' mean
-    from the last block of a level.
+    inner: from the SiLU of x to the SiLU between the convolutions. outer: from x, that, and (of the
+    last pair) the sum of the blocks before, to the next x and its SiLU; of the last pair to the sum
+    with this block, or to the SiLU of the blocks' mean from the last block of a level.
     """
 
-    pairs: list[Callable[..., Any]]
+    inner: Callable[[mx.array], mx.array]
+    outer: Callable[..., Any]
+
+    @classmethod
+    def of(
+        cls,
+        dilated: tuple[TimeConv, mx.array],
+        plain: tuple[TimeConv, mx.array],
+        act: Joined,
+        last: bool,
+        mean_of: int | None,
+    ) -> _Pair:
+        (conv1, bias1), (conv2, bias2) = dilated, plain
+        if not on_cpu():  # a weight that is not there yet would be made anew in each compiled call
+            mx.eval(conv1.weight, bias1, conv2.weight, bias2)
+
+        def inner(x: mx.array) -> mx.array:
+            return act.inner(conv1.loose(x), bias1).reshape(x.shape)
+
+        def between(x: mx.array, inner: mx.array) -> tuple[mx.array, mx.array]:
+            return act.add(x, conv2(inner), bias2)
+
+        def at_the_end(x: mx.array, inner: mx.array, total: mx.array) -> mx.array:
+            if mean_of is None:
+                return act.total(x, conv2(inner), bias2, total)
+            return act.mean(x, conv2(inner), bias2, total, mx.array(float(mean_of)))
+
+        return cls(inner, at_the_end if last else between)
+
+    def compiled(self) -> _Pair:
+        """The same for a GPU, so that the host, which must name every kernel, is not what it
+        waits for."""
+        return _Pair(mx.compile(self.inner), mx.compile(self.outer))
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A ResBlock in MLX's operations, from x, its SiLU and the sum of the blocks before."""
+
+    pairs: list[_Pair]
 
     @classmethod
     def of(cls, block: ResBlock, act: Joined, mean_of: int | None) -> _Block:
         """mean_of: of how many blocks in a level it is the last."""
         layers = zip(block.convs1, block.convs2, strict=True)
         pairs = [
-            _pair(dilated.ready(), plain.ready(), act, number == len(block.convs1), mean_of)
+            _Pair.of(dilated.ready(), plain.ready(), act, number == len(block.convs1), mean_of)
             for number, (dilated, plain) in enumerate(layers, 1)
         ]
         return cls(pairs)
 
     def compiled(self) -> _Block:
-        """The same for a GPU, so that the host, which must name every kernel, is not what it
-        waits for."""
-        return _Block([mx.compile(pair) for pair in self.pairs])
+        return _Block([pair.compiled() for pair in self.pairs])
 
     def __call__(
-        self, x: mx.array, inner: mx.array, total: mx.array, pace: Pace | None
+        self, x: mx.array, act: mx.array, total: mx.array, pace: Pace | None
     ) -> mx.array:
-        for pair in self.pairs[:-1]:
-            x, inner = pair(x, inner)
-            if pace is not None:
-                pace(x, inner)
-        total = self.pairs[-1](x, inner, total)
-        if pace is not None:
-            pace(total)
+        *pairs, last = self.pairs
+        for pair in pairs:
+            act = _paced(pace, pair.inner(act))
+            x, act = _paced(pace, *pair.outer(x, act))
+        act = _paced(pace, last.inner(act))
+        total = _paced(pace, last.outer(x, act, total))
         return total
 
 
-def _pair(
-    dilated: tuple[TimeConv, mx.array],
-    plain: tuple[TimeConv, mx.array],
-    act: Joined,
-    last: bool,
-    mean_of: int | None,
-) -> Callable[..., Any]:
-    (conv1, bias1), (conv2, bias2) = dilated, plain
-    if not on_cpu():  # a weight that is not there yet would be made anew in each compiled call
-        mx.eval(conv1.weight, bias1, conv2.weight, bias2)
-
-    def between(x: mx.array, inner: mx.array) -> tuple[mx.array, mx.array]:
-        inner = act.inner(conv1.loose(inner), bias1).reshape(x.shape)
-        return act.add(x, conv2(inner), bias2)
-
-    def at_the_end(x: mx.array, inner: mx.array, total: mx.array) -> mx.array:
-        inner = act.inner(conv1.loose(inner), bias1).reshape(x.shape)
-        if mean_of is None:
-            return act.total(x, conv2(inner), bias2, total)
-        return act.mean(x, conv2(inner), bias2, total, mx.array(float(mean_of)))
-
-    return at_the_end if last else between
+def _paced(pace: Pace | None, *arrays: mx.array) -> Any:
+    """`arrays`, which are computed at a `pace` if there is one; of one, that."""
+    if pace is not None:
+        pace(*arrays)
+    return arrays if len(arrays) > 1 else arrays[0]
 
 
 @dataclass(frozen=True)
@@ -223,12 +242,10 @@ class _NarrowBlock:
     def __call__(
         self, x: mx.array, _: mx.array, total: mx.array | None, pace: Pace | None
     ) -> mx.array:
-        for pair in self.pairs[:-1]:
-            x = vocoder_kernel.residual(x, pair, self.seen)
-        total = vocoder_kernel.residual(x, self.pairs[-1], self.seen, total, self.mean_of)
-        if pace is not None:
-            pace(total)
-        return total
+        *pairs, last = self.pairs
+        for pair in pairs:
+            x = _paced(pace, vocoder_kernel.residual(x, pair, self.seen))
+        return _paced(pace, vocoder_kernel.residual(x, last, self.seen, total, self.mean_of))
 
 
 @dataclass(frozen=True)

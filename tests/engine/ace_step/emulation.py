@@ -89,6 +89,14 @@ _CUDA = r"""
 #define RSQRT(x) (1.0f / std::sqrt(x))
 #define SIGMOID(x) (1.0f / (1.0f + std::exp(-(x))))
 #define lanes_sum sum_of_lanes
+// TF32 keeps 10 bits of a fraction.
+inline float ROUNDED(float x) {
+  uint32_t bits;
+  memcpy(&bits, &x, 4);
+  if (std::isfinite(x)) bits = (bits + 0x1000) & ~0x1fffu;
+  memcpy(&x, &bits, 4);
+  return x;
+}
 
 // As the lanes of CUDA's m16n8k16 hold them.
 struct Rows { half_t v[4][2]; };
@@ -135,6 +143,43 @@ inline void tile_add(Tile& tile, const Rows& a, const Columns& b) {
   }
   wait_for_all();
 }
+
+// As the lanes of CUDA's m16n8k8 hold them.
+struct FloatRows { float v[4]; };
+struct FloatColumns { float v[2]; };
+inline FloatRows float_rows_at(const float* from, int stride) {
+  FloatRows rows;
+  for (int i = 0; i < 4; i++) {
+    rows.v[i] = from[(LANE / 4 + i % 2 * 8) * stride + LANE % 4 + i / 2 * 4];
+  }
+  return rows;
+}
+inline FloatRows float_rows_across(const float* from, int stride) {
+  FloatRows rows;
+  for (int i = 0; i < 4; i++) {
+    rows.v[i] = from[(LANE % 4 + i / 2 * 4) * stride + LANE / 4 + i % 2 * 8];
+  }
+  return rows;
+}
+inline FloatColumns float_columns_at(const float* from, int stride) {
+  return {from[LANE % 4 * stride + LANE / 4], from[(LANE % 4 + 4) * stride + LANE / 4]};
+}
+inline FloatColumns float_columns_of(float value) { return {value, value}; }
+static FloatRows all_float_rows[MOST_THREADS];
+static FloatColumns all_float_columns[MOST_THREADS];
+inline void float_tile_add(Tile& tile, const FloatRows& a, const FloatColumns& b) {
+  all_float_rows[now] = a;
+  all_float_columns[now] = b;
+  wait_for_all();
+  for (int i = 0; i < 4; i++) {
+    int row = ROW_OF(LANE) + i / 2 * 8, column = COLUMN_OF(LANE) + i % 2;
+    for (int k = 0; k < 8; k++) {
+      tile.v[i] += all_float_rows[WARP + row % 8 * 4 + k % 4].v[k / 4 * 2 + row / 8]
+        * all_float_columns[WARP + column * 4 + k % 4].v[k / 4];
+    }
+  }
+  wait_for_all();
+}
 """
 
 _METAL = r"""
@@ -174,9 +219,10 @@ void simdgroup_load(simdgroup_matrix<T, 8>& matrix, const T* from, size_t per_ro
                                     : from[row * per_row + column + i];
   }
 }
-static half_t lefts[MOST_THREADS / 32][8][8], rights[MOST_THREADS / 32][8][8];
-inline void simdgroup_multiply_accumulate(
-    simdgroup_float8x8& made, simdgroup_half8x8& a, simdgroup_half8x8& b, simdgroup_float8x8& c) {
+static float lefts[MOST_THREADS / 32][8][8], rights[MOST_THREADS / 32][8][8];
+template <typename T>
+void simdgroup_multiply_accumulate(simdgroup_float8x8& made, simdgroup_matrix<T, 8>& a,
+                                   simdgroup_matrix<T, 8>& b, simdgroup_float8x8& c) {
   int row = row_of(LANE), column = column_of(LANE);
   for (int i = 0; i < 2; i++) {
     lefts[now / 32][row][column + i] = a.elements[i];
@@ -186,7 +232,7 @@ inline void simdgroup_multiply_accumulate(
   for (int i = 0; i < 2; i++) {
     float sum = c.elements[i];
     for (int k = 0; k < 8; k++) {
-      sum += (float)lefts[now / 32][row][k] * (float)rights[now / 32][k][column + i];
+      sum += lefts[now / 32][row][k] * rights[now / 32][k][column + i];
     }
     made.elements[i] = sum;
   }

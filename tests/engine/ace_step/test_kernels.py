@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
-from mlx_music.ace_step import dcae_kernel, gpu, kernels, operations, vocoder_kernel
+from mlx_music.ace_step import (
+    attention_kernel,
+    dcae_kernel,
+    gpu,
+    kernels,
+    operations,
+    vocoder_kernel,
+)
+from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.vocoder_kernel import Pair
 from tests.engine.ace_step.emulation import COMPILER, emulated
 from tests.engine.ace_step.test_operations import drawn, every_operation
@@ -60,7 +68,35 @@ def test_kernels_compute_what_the_operations_say(dtype: mx.Dtype, tolerance: flo
             error = relative_error(ours.astype(mx.float32), theirs.astype(mx.float32))
             assert error < tolerance, name
         names.add(name)
-    assert len(names) == 7 + (dtype != mx.bfloat16)
+    assert len(names) == 5 + (dtype != mx.bfloat16)
+
+
+#: Of what its products take: float32 with Metal, TF32 with CUDA.
+ATTENTION_ERROR = 1e-3
+
+
+@pytest.mark.parametrize("head", [64, 128])
+@pytest.mark.parametrize("frames", [1, 63, 64, 193])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(mx.float32, ATTENTION_ERROR), (mx.bfloat16, 1e-2), (mx.float16, 2e-3)]
+)
+def test_linear_attention(head: int, frames: int, dtype: mx.Dtype, tolerance: float) -> None:
+    """Frames: less than a step has, as many, and some of a fourth step."""
+    x = drawn(2, frames, 3 * 256).astype(dtype)
+    rope = RotaryTables.of(frames, head, 1e6)
+    made, expected = (m.linear_attention(x, rope) for m in (attention_kernel, operations))
+    assert made.dtype == dtype
+    assert relative_error(made.astype(mx.float32), expected.astype(mx.float32)) < tolerance
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_attention_hides_nothing_that_is_no_number(part: int) -> None:
+    """Of a query it spoils one frame, of a key or a value all of them, of one head."""
+    x, rope = drawn(1, 70, 3 * 256), RotaryTables.of(70, 128, 1e6)
+    x[0, 65, part * 256 + 130] = mx.nan
+    made = np.isnan(np.array(attention_kernel.linear_attention(x, rope)))[0]
+    expected = np.isnan(np.array(operations.linear_attention(x, rope)))[0]
+    assert made.any() and np.array_equal(made, expected)
 
 
 @pytest.mark.parametrize("channels", vocoder_kernel.WIDTHS)

@@ -14,6 +14,7 @@ from mlx.utils import tree_flatten
 
 from mlx_music.ace_step import (
     accelerated,
+    attention_kernel,
     dcae_kernel,
     gpu,
     kernels,
@@ -54,13 +55,9 @@ def every_operation(batch: int, dtype: mx.Dtype) -> Iterator[tuple[str, tuple[An
     """Names, and what each is given."""
     x, change = (drawn(batch, FRAMES, FEATURES + i)[..., :FEATURES].astype(dtype) for i in (0, 1))
     rope = RotaryTables.of(FRAMES, HEAD, 1e6)
-    heads = (batch, FEATURES // HEAD, FRAMES, HEAD)
-    summed, queries, sums = drawn(*heads), mx.abs(drawn(*heads)), mx.abs(drawn(*heads[:2], HEAD))
     own, shared = drawn(batch, 6, FEATURES), drawn(1, 6, FEATURES)
     hidden, kernel = drawn(batch, FRAMES, 2 * FEATURES), drawn(2 * FEATURES, 3, 1)
     yield "turn", (x, rope, mx.arange(1.0, 1.0 + batch))
-    yield "split_heads", (drawn(batch, FRAMES, 3 * FEATURES).astype(dtype), rope)
-    yield "merge_heads", (summed, queries, sums, dtype)
     for modulation, other in ((own, shared), (shared, own)):
         yield "gate", (x, change, modulation, 5)
         yield "norm", (x, modulation, 3)
@@ -71,6 +68,16 @@ def every_operation(batch: int, dtype: mx.Dtype) -> Iterator[tuple[str, tuple[An
         yield "add_norm", (sound, (2 * sound[::-1]).astype(dtype), drawn(FEATURES), drawn(FEATURES))
     bias = drawn(2 * FEATURES).astype(dtype)
     yield "conv_and_gate", (hidden.astype(dtype), kernel.astype(dtype), bias)
+
+
+def test_linear_attention_is_each_query_s_mean_of_the_values() -> None:
+    x, rope = drawn(2, FRAMES, 3 * FEATURES), RotaryTables.of(FRAMES, HEAD, 1e6)
+    q, k, v = (np.array(x).reshape(2, FRAMES, 3, -1, HEAD)[:, :, i] for i in range(3))
+    q, k = (np.maximum(np.array(rope(mx.array(part))), 0).astype(np.float64) for part in (q, k))
+    weights = np.einsum("bthd,bshd->bhts", q, k)
+    means = np.einsum("bhts,bshd->bthd", weights / weights.sum(axis=-1, keepdims=True), v)
+    expected = means.reshape(2, FRAMES, FEATURES)
+    assert relative_error(accelerated.linear_attention(x, rope), expected) < 1e-5
 
 
 def test_every_operation_runs_where_there_is_no_gpu() -> None:
@@ -182,7 +189,7 @@ RESERVED = {
 
 
 def test_no_name_in_a_kernel_is_a_word_of_metal_or_of_cuda() -> None:
-    modules = (kernels, dcae_kernel, vocoder_kernel)
+    modules = (attention_kernel, kernels, dcae_kernel, vocoder_kernel)
     texts = [text for module in modules for text in vars(module).values()]
     sources = [text for text in texts if isinstance(text, str) and "POSITION" in text]
     assert len(sources) == 9
