@@ -83,7 +83,8 @@ _SUM = """
         Eight<float> wide;
         #pragma unroll
         for (int i = 0; i < 8; i++) {
-          wide.v[i] = inside ? ROUNDED((float)value_in[load].v[i]) : 0.0f;
+          float one = inside ? (float)value_in[load].v[i] : 0.0f;
+          wide.v[i] = sizeof(T) == 2 ? one : ROUNDED(one);
         }
         *(NEAR Eight<float>*)(values + row * VALUE_ROW + column) = wide;
       }
@@ -171,8 +172,8 @@ _ANSWER = """
   Some<float, PART> sum =
     *(const GLOBAL Some<float, PART>*)(key_sums + (size_t)POSITION.z * HEAD + lane * PART);
   #pragma unroll
-  for (int row = warp; row < FRAMES; row += WARPS) {
-    int frame = start + row;
+  for (int turn = 0; turn < FRAMES / WARPS; turn++) {
+    int row = turn * WARPS + warp, frame = start + row;
     bool inside = frame < frames;
     Some<T, PART> in;
     Some<float, PART> ones, others, turned;

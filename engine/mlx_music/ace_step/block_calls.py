@@ -44,7 +44,7 @@ class BlockCall:
 
     attend: x, what is still to be added to it and the modulation that gates that (None before the
     first block), the block's own modulation, keys, values, bias, both rotary tables and the
-    queries' scale, to x and what is to be added to it. feed: those two and the modulation, to x and
+    queries' scale (or None), to x and what is to be added to it. feed: those two and the modulation, to x and
     what is still to be added to it.
     """
 
@@ -63,7 +63,7 @@ class BlockCall:
             bias: mx.array | None,
             first: mx.array,
             second: mx.array,
-            query_scale: mx.array,
+            query_scale: mx.array | None,
         ) -> tuple[mx.array, mx.array]:
             change = None if value is None or before is None else Change(value, before)
             rope = RotaryTables(first, second)
@@ -180,7 +180,7 @@ def _prove_kernels(blocks: list[Block]) -> None:
     tables = noise(_FRAMES, dim // heads), noise(_FRAMES, dim // heads)
     value = None
     for call in map(BlockCall.of, blocks[:2]):
-        scale = mx.arange(1.0, 1.0 + _ITEMS)
-        x, attended = call.attend(x, value, own, own, states, states, None, *tables, scale)
-        x, value = call.feed(x, attended, own)
+        for scale in (None, mx.arange(1.0, 1.0 + _ITEMS)):
+            both = call.attend(x, value, own, own, states, states, None, *tables, scale)
+        x, value = call.feed(*both, own)
     mx.eval(x, value)

@@ -52,19 +52,22 @@ _TURN = """
   #pragma unroll
   for (int i = 0; i < 8; i++) {
     float turned = (float)in.v[i / 2 * 2] * a.v[i] + (float)in.v[i / 2 * 2 + 1] * b.v[i];
-    made.v[i] = (T)(turned * factor[item]);
+    made.v[i] = (T)(FACTORED ? turned * factor[item] : turned);
   }
   *(GLOBAL Eight<T>*)(out + row) = made;
 """
 
 
-def turn(x: mx.array, rope: RotaryTables, factor: mx.array) -> mx.array:
+def turn(x: mx.array, rope: RotaryTables, factor: mx.array | None) -> mx.array:
     first, second = rope.first, rope.second
     batch, frames, features = x.shape
     run = kernel("turn", ("x", "first", "second", "factor"), ("out",), _TURN)
     (out,) = run(
-        inputs=[x, first, second, factor],
-        template=[("T", x.dtype), ("FEATURES", features), ("HEAD", first.shape[-1])],
+        inputs=[x, first, second, first if factor is None else factor],
+        template=[
+            *(("T", x.dtype), ("FEATURES", features), ("HEAD", first.shape[-1])),
+            ("FACTORED", factor is not None),
+        ],
         grid=(features // _WIDTH, frames, batch),
         threadgroup=(_group(features // _WIDTH), 1, 1),
         output_shapes=[x.shape],

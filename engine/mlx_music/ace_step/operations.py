@@ -56,11 +56,13 @@ class RotaryTables:
         return mx.flatten(pairs[..., :1] * first + pairs[..., 1:] * second, -2)
 
 
-def turn(x: mx.array, rope: RotaryTables, factor: mx.array) -> mx.array:
-    """Rope on every head of x, times a factor (batch,), float32."""
+def turn(x: mx.array, rope: RotaryTables, factor: mx.array | None) -> mx.array:
+    """Rope on every head of x, times a factor (batch,), float32, if there is one."""
     head_dim = rope.first.shape[-1]
     turned = rope(mx.unflatten(x, -1, (-1, head_dim)))
-    return mx.flatten(turned * factor[:, None, None, None], -2).astype(x.dtype)
+    if factor is not None:
+        turned = turned * factor[:, None, None, None]
+    return mx.flatten(turned, -2).astype(x.dtype)
 
 
 def linear_attention(x: mx.array, rope: RotaryTables) -> mx.array:

@@ -278,14 +278,12 @@ class Transformer(nn.Module):
         pace: Pace | None = None,
     ) -> mx.array:
         """Tokens (B, T, inner_dim) after the blocks of `calls`, which are the first ones or all."""
-        plain = mx.ones(x.shape[0])
-        weakened = plain if condition.query_scale is None else condition.query_scale
         tables, portions = (rope.first, rope.second), Portions(x, pace)
         value, before = None, None
         for index, call in enumerate(calls):
             own = modulation.blocks[:, index]
             given = condition.keys[index], condition.values[index], condition.bias
-            scale = weakened if index in ERG_BLOCKS else plain
+            scale = condition.query_scale if index in ERG_BLOCKS else None
             x, attended = call.attend(x, value, before, own, *given, *tables, scale)
             portions.add(x, attended)
             x, value = call.feed(x, attended, own)

@@ -140,7 +140,7 @@ class CrossAttention(Attention):
 
     def keys_and_values(self, states: mx.array, rope: RotaryTables) -> tuple[mx.array, mx.array]:
         """Of condition states (B, S, dim): two of (B, heads, S, head_dim)."""
-        keys = turn(self.to_k(states), rope, mx.ones(states.shape[0]))
+        keys = turn(self.to_k(states), rope, None)
         return self._split(keys), self._split(self.to_v(states))
 
     def __call__(
@@ -150,7 +150,7 @@ class CrossAttention(Attention):
         values: mx.array,
         bias: mx.array | None,
         rope: RotaryTables,
-        query_scale: mx.array,
+        query_scale: mx.array | None,
     ) -> mx.array:
         # Only a view has the heads before the frames: the attention's output then lies like its
         # queries, and merging its heads moves nothing.
@@ -215,12 +215,12 @@ class Block(nn.Module):
         values: mx.array,
         bias: mx.array | None,
         rope: RotaryTables,
-        query_scale: mx.array,
+        query_scale: mx.array | None,
     ) -> tuple[mx.array, mx.array]:
         """x (B, T, dim) and what is still to be added to it, to x behind self-attention and what
         cross-attention adds to that.
 
-        modulation: float32 (B or 1, 6, dim), see `Timesteps`. query_scale: (B,).
+        modulation: float32 (B or 1, 6, dim), see `Timesteps`. query_scale: (B,) or none.
         """
         if change is None:
             y = norm(x, modulation, ATTENTION)

@@ -125,8 +125,8 @@ class _Pair:
     """A dilated and a plain convolution as two functions.
 
     inner: from the SiLU of x to the SiLU between the convolutions. outer: from x, that, and (of the
-    last pair) the sum of the blocks before, to the next x and its SiLU; of the last pair to the sum
-    with this block, or to the SiLU of the blocks' mean from the last block of a level.
+    last pair) the sum of the blocks before or None, to the next x and its SiLU; of the last pair to
+    the sum with this block, or to the SiLU of the blocks' mean from the last block of a level.
     """
 
     inner: Callable[[mx.array], mx.array]
@@ -151,10 +151,12 @@ class _Pair:
         def between(x: mx.array, inner: mx.array) -> tuple[mx.array, mx.array]:
             return act.add(x, conv2(inner), bias2)
 
-        def at_the_end(x: mx.array, inner: mx.array, total: mx.array) -> mx.array:
-            if mean_of is None:
-                return act.total(x, conv2(inner), bias2, total)
-            return act.mean(x, conv2(inner), bias2, total, mx.array(float(mean_of)))
+        def at_the_end(x: mx.array, inner: mx.array, total: mx.array | None) -> mx.array:
+            y = conv2(inner)
+            if mean_of is not None:
+                others = mx.array(0.0) if total is None else total
+                return act.mean(x, y, bias2, others, mx.array(float(mean_of)))
+            return act.plus(x, y, bias2) if total is None else act.total(x, y, bias2, total)
 
         return cls(inner, at_the_end if last else between)
 
@@ -166,7 +168,7 @@ class _Pair:
 
 @dataclass(frozen=True)
 class _Block:
-    """A ResBlock in MLX's operations, from x, its SiLU and the sum of the blocks before."""
+    """A ResBlock in MLX's operations, from x, its SiLU and the sum of the blocks before or None."""
 
     pairs: list[_Pair]
 
@@ -184,7 +186,7 @@ class _Block:
         return _Block([pair.compiled() for pair in self.pairs])
 
     def __call__(
-        self, x: mx.array, act: mx.array, total: mx.array, pace: Pace | None
+        self, x: mx.array, act: mx.array, total: mx.array | None, pace: Pace | None
     ) -> mx.array:
         *pairs, last = self.pairs
         for pair in pairs:
@@ -206,8 +208,7 @@ def _paced(pace: Pace | None, *arrays: mx.array) -> Any:
 class _NarrowBlock:
     """A ResBlock of few channels by a kernel that does a pair at a time.
 
-    seen: what the kernel is made for, see `vocoder_kernel.residual`. It activates x by itself, and
-    takes None for the sum of no blocks.
+    seen: what the kernel is made for, see `vocoder_kernel.residual`. It activates x by itself.
     """
 
     pairs: list[Pair]
@@ -296,7 +297,7 @@ class _Level:
 
     def averaged(self, x: mx.array, inner: mx.array, pace: Pace | None = None) -> mx.array:
         """The SiLU of the blocks' mean, from x and its SiLU."""
-        total = None if self.narrow else mx.array(0.0)
+        total = None
         for block in self.blocks:
             total = block(x, inner, total, pace)
         assert total is not None, "a level has blocks"

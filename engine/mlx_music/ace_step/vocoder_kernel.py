@@ -202,7 +202,8 @@ def _blocks(weight: mx.array) -> mx.array:
 
 @cache
 def _sizes(taps: int, dilation: int) -> mx.array:
-    return mx.array([taps, dilation], dtype=mx.int32)
+    # Arrays of up to 8 bytes are the host's with CUDA, and a GPU waits microseconds for them.
+    return mx.array([taps, dilation, 0, 0], dtype=mx.int32)
 
 
 def rows_at_once(channels: int, seen: int) -> int:

@@ -58,6 +58,7 @@ def every_operation(batch: int, dtype: mx.Dtype) -> Iterator[tuple[str, tuple[An
     own, shared = drawn(batch, 6, FEATURES), drawn(1, 6, FEATURES)
     hidden, kernel = drawn(batch, FRAMES, 2 * FEATURES), drawn(2 * FEATURES, 3, 1)
     yield "turn", (x, rope, mx.arange(1.0, 1.0 + batch))
+    yield "turn", (x, rope, None)
     for modulation, other in ((own, shared), (shared, own)):
         yield "gate", (x, change, modulation, 5)
         yield "norm", (x, modulation, 3)
