@@ -17,7 +17,8 @@ from mlx_music.ace_step.operations import LINEAR_ATTENTION_EPS, RotaryTables
 #: Keys' and values' features that a group of threads sums over all frames.
 _KEYS, _VALUES = 32, 64
 
-#: Threads of such a group. Half of them take the first half of a step's frames.
+#: Threads of such a group, 128 for each share of a step's frames. Of more, a GPU's core would hold
+#: only one such group at once.
 _SUMMING = 256
 
 #: Frames whose queries a group of threads answers, and its threads.
@@ -35,9 +36,10 @@ def fits(features: int, head_dim: int) -> bool:
 _SUM = """
   // A step has 64 frames. While its products are made, the next one's features are on their way.
   constexpr int STEP = 64, KEY_ROW = KEYS + 8, VALUE_ROW = VALUES + 8, TILES = VALUES / 16;
-  constexpr int LOADS = STEP * VALUES / 8 / THREADS, SCRATCH = (TILES + 1) * 4 * 32;
-  static_assert(STEP * KEYS / 8 == THREADS && LOADS * THREADS * 8 == STEP * VALUES, "");
-  static_assert(THREADS / 64 * SCRATCH <= STEP * (KEY_ROW + VALUE_ROW), "");
+  constexpr int PART = STEP * KEYS / THREADS, LOADS = STEP * VALUES / 8 / THREADS;
+  constexpr int SHARES = THREADS / 128, SCRATCH = (TILES + 1) * 4 * 32;
+  static_assert(PART % 2 == 0 && KEYS % PART == 0 && LOADS * THREADS * 8 == STEP * VALUES, "");
+  static_assert(4 * SCRATCH <= STEP * (KEY_ROW + VALUE_ROW), "");
   SHARED Eight<float> room[STEP * (KEY_ROW + VALUE_ROW) / 8];
   NEAR float* keys = (NEAR float*)room;
   NEAR float* values = keys + STEP * KEY_ROW;
@@ -50,13 +52,14 @@ _SUM = """
   const GLOBAL T* own_values = own + 2 * FEATURES + value;
 
   // What a thread carries to shared memory, of the step that comes.
-  int key_frame = member / (KEYS / 8), key_column = member % (KEYS / 8) * 8;
-  Eight<T> key_in, value_in[LOADS];
-  Eight<float> ones, others;
+  int key_frame = member / (KEYS / PART), key_column = member % (KEYS / PART) * PART;
+  Some<T, PART> key_in;
+  Eight<T> value_in[LOADS];
+  Some<float, PART> ones, others;
   bool key_inside = false;
 
-  // Half of the threads has the first frames of a step. A warp has 16 keys and half of the values.
-  int half_frames = warp / (THREADS / 64) * (STEP / 2), rows_of_keys = warp % 4 / 2 * 16;
+  // Four warps have the same share of a step's frames, each 16 keys and half of the values.
+  int share = warp / 4, rows_of_keys = warp % 4 / 2 * 16;
   int columns_of_values = warp % 2 * (VALUES / 2);
   Tile sums[TILES], total;
   #pragma unroll
@@ -67,14 +70,14 @@ _SUM = """
   int steps = (frames + STEP - 1) / STEP;
   for (int step = 0; step <= steps; step++) {
     if (step > 0) {
-      Eight<float> turned;
+      Some<float, PART> turned;
       #pragma unroll
-      for (int i = 0; i < 8; i++) {
+      for (int i = 0; i < PART; i++) {
         float one = key_inside ? (float)key_in.v[i / 2 * 2] * ones.v[i]
           + (float)key_in.v[i / 2 * 2 + 1] * others.v[i] : 0.0f;
         turned.v[i] = one < 0.0f ? 0.0f : ROUNDED(one);  // what is no number stays none
       }
-      *(NEAR Eight<float>*)(keys + key_frame * KEY_ROW + key_column) = turned;
+      *(NEAR Some<float, PART>*)(keys + key_frame * KEY_ROW + key_column) = turned;
       #pragma unroll
       for (int load = 0; load < LOADS; load++) {
         int place = load * THREADS + member;
@@ -95,9 +98,10 @@ _SUM = """
       key_inside = frame < frames;
       if (key_inside) {
         size_t place = (size_t)frame * HEAD + key + key_column;
-        key_in = *(const GLOBAL Eight<T>*)(own_keys + (size_t)frame * 3 * FEATURES + key_column);
-        ones = *(const GLOBAL Eight<float>*)(first + place);
-        others = *(const GLOBAL Eight<float>*)(second + place);
+        const GLOBAL T* from = own_keys + (size_t)frame * 3 * FEATURES + key_column;
+        key_in = *(const GLOBAL Some<T, PART>*)from;
+        ones = *(const GLOBAL Some<float, PART>*)(first + place);
+        others = *(const GLOBAL Some<float, PART>*)(second + place);
       }
       #pragma unroll
       for (int load = 0; load < LOADS; load++) {
@@ -111,8 +115,8 @@ _SUM = """
     }
     if (step > 0) {
       #pragma unroll
-      for (int depth = 0; depth < STEP / 2; depth += 8) {
-        int frame = half_frames + depth;
+      for (int depth = 0; depth < STEP / SHARES; depth += 8) {
+        int frame = share * (STEP / SHARES) + depth;
         FloatRows rows = float_rows_across(keys + frame * KEY_ROW + rows_of_keys, KEY_ROW);
         #pragma unroll
         for (int n = 0; n < TILES; n++) {
@@ -126,18 +130,29 @@ _SUM = """
     }
   }
 
-  // The second half hands its sums to the first, always in this order.
-  NEAR float* scratch = keys + warp % (THREADS / 64) * SCRATCH + lane;
-  if (half_frames > 0) {
+  // The shares' sums are added up one after another, always in this order.
+  NEAR float* scratch = keys + warp % 4 * SCRATCH + lane;
+  for (int other = 1; other < SHARES; other++) {
     #pragma unroll
     for (int i = 0; i < 4; i++) {
       #pragma unroll
-      for (int n = 0; n < TILES; n++) scratch[(n * 4 + i) * 32] = VALUE(sums[n], i);
-      scratch[(TILES * 4 + i) * 32] = VALUE(total, i);
+      for (int n = 0; n < TILES; n++) {
+        if (share == other) scratch[(n * 4 + i) * 32] = VALUE(sums[n], i);
+      }
+      if (share == other) scratch[(TILES * 4 + i) * 32] = VALUE(total, i);
     }
+    BARRIER;
+    #pragma unroll
+    for (int i = 0; i < 4; i++) {
+      #pragma unroll
+      for (int n = 0; n < TILES; n++) {
+        if (share == 0) VALUE(sums[n], i) += scratch[(n * 4 + i) * 32];
+      }
+      if (share == 0) VALUE(total, i) += scratch[(TILES * 4 + i) * 32];
+    }
+    BARRIER;
   }
-  BARRIER;
-  if (half_frames > 0) return;
+  if (share > 0) return;
   #pragma unroll
   for (int lower = 0; lower < 2; lower++) {
     size_t row = (size_t)POSITION.z * HEAD + key + rows_of_keys + ROW_OF(lane) + lower * 8;
@@ -145,23 +160,21 @@ _SUM = """
     for (int n = 0; n < TILES; n++) {
       Some<float, 2> made;
       #pragma unroll
-      for (int i = 0; i < 2; i++) {
-        int part = lower * 2 + i;
-        made.v[i] = ROUNDED(VALUE(sums[n], part) + scratch[(n * 4 + part) * 32]);
-      }
+      for (int i = 0; i < 2; i++) made.v[i] = ROUNDED(VALUE(sums[n], lower * 2 + i));
       int column = value + columns_of_values + n * 8 + COLUMN_OF(lane);
       *(GLOBAL Some<float, 2>*)(products + row * HEAD + column) = made;
     }
     if (value + columns_of_values == 0 && COLUMN_OF(lane) == 0) {
-      key_sums[row] = VALUE(total, lower * 2) + scratch[(TILES * 4 + lower * 2) * 32];
+      key_sums[row] = VALUE(total, lower * 2);
     }
   }
 """
 
 
 _ANSWER = """
-  constexpr int ROW = HEAD + 4, WARPS = THREADS / 32, PART = HEAD / 32;
+  constexpr int ROW = HEAD + 4, WARPS = THREADS / 32, PART = HEAD / 32, ROWS = 2;
   constexpr int TILES = HEAD / WARPS / 8;
+  static_assert(FRAMES % (ROWS * WARPS) == 0, "");
   SHARED Some<float, 4> room[FRAMES * ROW / 4];
   SHARED float weights[FRAMES];
   NEAR float* queries = (NEAR float*)room;
@@ -171,29 +184,37 @@ _ANSWER = """
   const GLOBAL T* own = x + (size_t)item * frames * 3 * FEATURES + head * HEAD + lane * PART;
   Some<float, PART> sum =
     *(const GLOBAL Some<float, PART>*)(key_sums + (size_t)POSITION.z * HEAD + lane * PART);
-  #pragma unroll
-  for (int turn = 0; turn < FRAMES / WARPS; turn++) {
-    int row = turn * WARPS + warp, frame = start + row;
-    bool inside = frame < frames;
-    Some<T, PART> in;
-    Some<float, PART> ones, others, turned;
-    if (inside) {
-      size_t place = (size_t)frame * HEAD + lane * PART;
-      in = *(const GLOBAL Some<T, PART>*)(own + (size_t)frame * 3 * FEATURES);
-      ones = *(const GLOBAL Some<float, PART>*)(first + place);
-      others = *(const GLOBAL Some<float, PART>*)(second + place);
-    }
-    float weight = 0.0f;
+  for (int rows = warp; rows < FRAMES; rows += ROWS * WARPS) {
+    // All that a lane reads is on its way before the first of it is used.
+    Some<T, PART> in[ROWS];
+    Some<float, PART> ones[ROWS], others[ROWS];
     #pragma unroll
-    for (int i = 0; i < PART; i++) {
-      float one = inside ? (float)in.v[i / 2 * 2] * ones.v[i]
-        + (float)in.v[i / 2 * 2 + 1] * others.v[i] : 0.0f;
-      turned.v[i] = one < 0.0f ? 0.0f : ROUNDED(one);  // what is no number stays none
-      weight += turned.v[i] * sum.v[i];
+    for (int i = 0; i < ROWS; i++) {
+      int frame = start + rows + i * WARPS;
+      if (frame < frames) {
+        size_t place = (size_t)frame * HEAD + lane * PART;
+        in[i] = *(const GLOBAL Some<T, PART>*)(own + (size_t)frame * 3 * FEATURES);
+        ones[i] = *(const GLOBAL Some<float, PART>*)(first + place);
+        others[i] = *(const GLOBAL Some<float, PART>*)(second + place);
+      }
     }
-    *(NEAR Some<float, PART>*)(queries + row * ROW + lane * PART) = turned;
-    weight = lanes_sum(weight);
-    if (lane == 0) weights[row] = 1.0f / (weight + EPS);
+    #pragma unroll
+    for (int i = 0; i < ROWS; i++) {
+      int row = rows + i * WARPS;
+      bool inside = start + row < frames;
+      Some<float, PART> turned;
+      float weight = 0.0f;
+      #pragma unroll
+      for (int j = 0; j < PART; j++) {
+        float one = inside ? (float)in[i].v[j / 2 * 2] * ones[i].v[j]
+          + (float)in[i].v[j / 2 * 2 + 1] * others[i].v[j] : 0.0f;
+        turned.v[j] = one < 0.0f ? 0.0f : ROUNDED(one);  // what is no number stays none
+        weight += turned.v[j] * sum.v[j];
+      }
+      *(NEAR Some<float, PART>*)(queries + row * ROW + lane * PART) = turned;
+      weight = lanes_sum(weight);
+      if (lane == 0) weights[row] = 1.0f / (weight + EPS);
+    }
   }
   BARRIER;
 

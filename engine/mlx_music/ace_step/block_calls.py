@@ -44,8 +44,8 @@ class BlockCall:
 
     attend: x, what is still to be added to it and the modulation that gates that (None before the
     first block), the block's own modulation, keys, values, bias, both rotary tables and the
-    queries' scale (or None), to x and what is to be added to it. feed: those two and the modulation, to x and
-    what is still to be added to it.
+    queries' scale (or None), to x and what is to be added to it. feed: those two and the
+    modulation, to x and what is still to be added to it.
     """
 
     attend: Callable[..., tuple[mx.array, mx.array]]
@@ -180,7 +180,7 @@ def _prove_kernels(blocks: list[Block]) -> None:
     tables = noise(_FRAMES, dim // heads), noise(_FRAMES, dim // heads)
     value = None
     for call in map(BlockCall.of, blocks[:2]):
-        for scale in (None, mx.arange(1.0, 1.0 + _ITEMS)):
+        for scale in (None, own[:, 0]):
             both = call.attend(x, value, own, own, states, states, None, *tables, scale)
         x, value = call.feed(*both, own)
     mx.eval(x, value)

@@ -107,15 +107,16 @@ def bounded(working: int) -> Iterator[None]:
     MLX hands work to the device ahead of time, and everything that waits there keeps its memory.
     Over its memory limit it waits for work to end before it hands out more (with CUDA, only for
     portions that it has closed itself: what is long keeps a `pace`, which is held to the same), and
-    gives memory that it keeps for reuse back to the system. Nothing fails and nothing is computed differently. A
-    limit of the caller's own that is lower stays. Both limits are the process's: they are put
-    back in the end, when nothing is under way any more (of a run that was cancelled, a step may
-    be), and what was kept for reuse is freed.
+    gives memory that it keeps for reuse back to the system. Nothing fails and nothing is computed
+    differently. A limit of the caller's own that is lower stays. Both limits are the process's:
+    they are put back in the end, when nothing is under way any more (of a run that was cancelled, a
+    step may be), and what was kept for reuse is freed.
     """
     limit = mx.get_active_memory() + working
     memory = mx.set_memory_limit(limit)
     cache = mx.set_cache_limit(working)
-    mx.set_memory_limit(min(limit, memory))
+    limit = min(limit, memory)
+    mx.set_memory_limit(limit)
     mx.set_cache_limit(min(working, cache))
     try:
         with held_to(limit):

@@ -57,12 +57,10 @@ class RotaryTables:
 
 
 def turn(x: mx.array, rope: RotaryTables, factor: mx.array | None) -> mx.array:
-    """Rope on every head of x, times a factor (batch,), float32, if there is one."""
+    """Rope on every head of x, times a factor (batch, features), float32, if there is one."""
     head_dim = rope.first.shape[-1]
-    turned = rope(mx.unflatten(x, -1, (-1, head_dim)))
-    if factor is not None:
-        turned = turned * factor[:, None, None, None]
-    return mx.flatten(turned, -2).astype(x.dtype)
+    turned = mx.flatten(rope(mx.unflatten(x, -1, (-1, head_dim))), -2)
+    return (turned if factor is None else turned * factor[:, None]).astype(x.dtype)
 
 
 def linear_attention(x: mx.array, rope: RotaryTables) -> mx.array:

@@ -223,7 +223,10 @@ class Transformer(nn.Module):
         if not valid.all():
             masked = mx.where(mx.array(valid), 0.0, mx.finfo(self.dtype).min / 2)
             bias = masked.astype(self.dtype)[:, None, None, :]
-        return PreparedCondition(keys, values, bias, condition.query_scale)
+        scale = condition.query_scale
+        if scale is not None:  # as a kernel reads it fast, see `kernels.turn`
+            scale = mx.repeat(scale.astype(mx.float32)[:, None], self.config.inner_dim, axis=1)
+        return PreparedCondition(keys, values, bias, scale)
 
     def timesteps(self, timesteps: mx.array) -> Timesteps:
         """Everything that depends on timesteps (n,) = sigma * 1000, and on nothing else."""

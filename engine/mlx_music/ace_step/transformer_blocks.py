@@ -220,7 +220,7 @@ class Block(nn.Module):
         """x (B, T, dim) and what is still to be added to it, to x behind self-attention and what
         cross-attention adds to that.
 
-        modulation: float32 (B or 1, 6, dim), see `Timesteps`. query_scale: (B,) or none.
+        modulation: float32 (B or 1, 6, dim), see `Timesteps`. query_scale: float32 (B, dim).
         """
         if change is None:
             y = norm(x, modulation, ATTENTION)

@@ -39,6 +39,7 @@ class PreparedCondition:
 
     keys, values: one (B, heads, S', head_dim) per block, without positions that are masked in
     the whole batch. `bias` (B, 1, 1, S') is added to the scores; None if nothing is masked.
+    `query_scale` (B, inner_dim) is float32.
     """
 
     keys: list[mx.array]

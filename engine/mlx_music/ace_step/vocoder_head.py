@@ -193,12 +193,11 @@ class _Block:
             act = _paced(pace, pair.inner(act))
             x, act = _paced(pace, *pair.outer(x, act))
         act = _paced(pace, last.inner(act))
-        total = _paced(pace, last.outer(x, act, total))
-        return total
+        return _paced(pace, last.outer(x, act, total))
 
 
 def _paced(pace: Pace | None, *arrays: mx.array) -> Any:
-    """`arrays`, which are computed at a `pace` if there is one; of one, that."""
+    """The arrays, computed at a `pace` if there is one; if it is one array, that."""
     if pace is not None:
         pace(*arrays)
     return arrays if len(arrays) > 1 else arrays[0]

@@ -202,7 +202,7 @@ def _blocks(weight: mx.array) -> mx.array:
 
 @cache
 def _sizes(taps: int, dilation: int) -> mx.array:
-    # Arrays of up to 8 bytes are the host's with CUDA, and a GPU waits microseconds for them.
+    # More than 8 bytes: with CUDA, fewer would be in the host's memory, and a GPU waits for that.
     return mx.array([taps, dilation, 0, 0], dtype=mx.int32)
 
 

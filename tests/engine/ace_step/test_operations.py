@@ -55,9 +55,9 @@ def every_operation(batch: int, dtype: mx.Dtype) -> Iterator[tuple[str, tuple[An
     """Names, and what each is given."""
     x, change = (drawn(batch, FRAMES, FEATURES + i)[..., :FEATURES].astype(dtype) for i in (0, 1))
     rope = RotaryTables.of(FRAMES, HEAD, 1e6)
-    own, shared = drawn(batch, 6, FEATURES), drawn(1, 6, FEATURES)
     hidden, kernel = drawn(batch, FRAMES, 2 * FEATURES), drawn(2 * FEATURES, 3, 1)
-    yield "turn", (x, rope, mx.arange(1.0, 1.0 + batch))
+    own, shared = drawn(batch, 6, FEATURES), drawn(1, 6, FEATURES)
+    yield "turn", (x, rope, own[:, 0])
     yield "turn", (x, rope, None)
     for modulation, other in ((own, shared), (shared, own)):
         yield "gate", (x, change, modulation, 5)
