@@ -56,8 +56,12 @@ def refusals() -> str | None:
 
 
 def _by_kernel(
-    kernel: Callable[P, R], plain: Callable[P, R], fits: Callable[P, bool]
+    kernel: Callable[P, R],
+    plain: Callable[P, R],
+    fits: Callable[P, bool],
+    piece: Callable[P, tuple[Any, ...]] | None = None,
 ) -> Callable[P, R]:
+    """piece: of what is given, as much as proves a kernel, if that is not all."""
     trusted: dict[Any, bool] = {}
 
     @wraps(plain)
@@ -68,7 +72,8 @@ def _by_kernel(
         if key not in trusted:
             if _traced.get():
                 return plain(*args, **kwargs)
-            verdict = agree(kernel, plain, args, kwargs)
+            given = (args, kwargs) if piece is None else (piece(*args, **kwargs), {})
+            verdict = agree(kernel, plain, *given)
             if verdict is None:
                 return plain(*args, **kwargs)
             trusted[key] = verdict
@@ -144,6 +149,11 @@ def _fit_features(x: mx.array, *_: Any) -> bool:
     return kernels.fit(x.shape[-1])
 
 
+def _first_rows(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> tuple[mx.array, ...]:
+    """A tile of the autoencoder would take much memory to be compared."""
+    return x[:, :1], y[:, :1], weight, bias
+
+
 def _fit_hidden(x: mx.array, *_: Any) -> bool:
     return kernels.fit(x.shape[-1] // 2)
 
@@ -156,4 +166,4 @@ gate = _by_kernel(kernels.gate, operations.gate, _fit_features)
 norm = _by_kernel(kernels.norm, operations.norm, _fit_features)
 sum_and_norm = _by_kernel(kernels.sum_and_norm, operations.sum_and_norm, _fit_features)
 conv_and_gate = _by_kernel(kernels.conv_and_gate, operations.conv_and_gate, _fit_hidden)
-add_norm = _by_kernel(dcae_kernel.add_norm, operations.add_norm, dcae_kernel.fits)
+add_norm = _by_kernel(dcae_kernel.add_norm, operations.add_norm, dcae_kernel.fits, _first_rows)

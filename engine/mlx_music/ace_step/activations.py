@@ -46,6 +46,12 @@ def add3(x: mx.array, y: mx.array, bias: mx.array) -> mx.array:
     return x + (y + bias)
 
 
+@partial(mx.compile, shapeless=True)
+def add_and_relu(x: mx.array, bias: mx.array) -> mx.array:
+    """The ReLU of x + bias, the bias along the last axis."""
+    return mx.maximum(x + bias, 0.0)
+
+
 def gated(x: mx.array, bias: mx.array, gate: mx.array, gate_bias: mx.array) -> mx.array:
     """(x + bias) * silu(gate + gate_bias), the biases along the last axis."""
     if on_cpu():

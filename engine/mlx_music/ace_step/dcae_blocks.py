@@ -14,7 +14,7 @@ import mlx.core as mx
 import mlx.nn as nn
 
 from mlx_music.ace_step.accelerated import add_norm
-from mlx_music.ace_step.activations import gated, joined, silu
+from mlx_music.ace_step.activations import add_and_relu, gated, joined, silu
 from mlx_music.ace_step.convolution import Doubling, conv2d, linear, product
 from mlx_music.ace_step.operations import SOUND_NORM_EPS
 from mlx_music.ace_step.pace import Pace
@@ -25,9 +25,9 @@ TIME = 2  # the axis of (batch, height, time, channels) that tiles cut
 _ATTENTION_EPS = 1e-15
 _GLU_EXPANSION = 4
 
-#: Tiles that attention, whose activations are a quarter as wide, works on at once: its small
-#: kernels would leave a GPU waiting for the host.
-_ATTENTION_TILES = 2
+#: Tiles that attention, whose activations are a quarter as wide, works on at once, and the time
+#: steps that this may come to: its small kernels would leave a GPU waiting for the host.
+_ATTENTION_TILES, _MOST_ATTENDED = 2, 144
 
 
 class RMSNorm(nn.Module):
@@ -40,6 +40,10 @@ class RMSNorm(nn.Module):
 
     def __call__(self, x: mx.array) -> mx.array:
         return mx.fast.rms_norm(x, self.weight, SOUND_NORM_EPS) + self.bias
+
+    def relu(self, x: mx.array) -> mx.array:
+        """The ReLU of the norm of x."""
+        return add_and_relu(mx.fast.rms_norm(x, self.weight, SOUND_NORM_EPS), self.bias)
 
     def add_to(self, x: mx.array, y: mx.array) -> mx.array:
         """x + the norm of y."""
@@ -111,9 +115,18 @@ class UpBlock(nn.Module):
         act = joined(self.conv.weight.dtype)
         up = self._doubling(act.take(x))
         batch, height, width, _ = x.shape
-        depth = mx.repeat(x, self.repeats, axis=-1).reshape(batch, height, width, -1, 2, 2)
-        up = act.plus(depth.transpose(0, 1, 4, 2, 5, 3), up, self.conv.bias)
+        up = act.plus(self._repeated(x), up, self.conv.bias)
         return up.reshape(batch, 2 * height, 2 * width, -1).astype(x.dtype)
+
+    def _repeated(self, x: mx.array) -> mx.array:
+        """The shortcut, (batch, height, 2, width, 2, out_channels). Repeats are the innermost of
+        what becomes space, so where they fill whole axes of it none is written."""
+        batch, height, width, _ = x.shape
+        rows, columns = {1: (2, 2), 2: (2, 1), 4: (1, 1)}.get(self.repeats, (0, 0))
+        if rows == 0:
+            x, rows, columns = mx.repeat(x, self.repeats, axis=-1), 2, 2
+        depth = x.reshape(batch, height, width, -1, rows, columns).transpose(0, 1, 4, 2, 5, 3)
+        return mx.broadcast_to(depth, (batch, height, 2, width, 2, depth.shape[-1]))
 
     def convolve_in(self, dtype: mx.Dtype) -> None:
         """As `ResBlock.convolve_in`."""
@@ -268,15 +281,17 @@ class GLUMBConv(nn.Module):
         self.norm = RMSNorm(channels)
 
     def __call__(self, x: mx.array, tile: int | None = None) -> mx.array:
-        parts, pace = [], Pace()
+        parts, pace = [], None if tile is None else Pace()
         for part in tiles(x.shape[TIME], tile, halo=1):
-            parts.append(part.trim(self._whole(part.take(x, TIME)), TIME))
-            if tile is not None:
+            parts.append(part.trim(self._whole(part.take(x, TIME), pace), TIME))
+            if pace is not None:
                 pace(parts[-1])
         return mx.concatenate(parts, axis=TIME)
 
-    def _whole(self, x: mx.array) -> mx.array:
+    def _whole(self, x: mx.array, pace: Pace | None) -> mx.array:
         wide = silu(linear(self.conv_inverted, x))
+        if pace is not None:
+            pace(wide)
         wide = mx.conv2d(wide, self.conv_depth.weight, padding=1, groups=wide.shape[-1])
         hidden, gate = mx.split(wide, 2, axis=-1)
         bias, gate_bias = mx.split(self.conv_depth.bias, 2)
@@ -293,7 +308,7 @@ class EfficientViTBlock(nn.Module):
     def layers(self, tile: int | None = None) -> list[Callable[[mx.array], mx.array]]:
         """Its two halves, over the whole of x, holding the wide activations of `tile` time steps at
         once. Whoever calls them one by one need not keep what the first one was given."""
-        wide = None if tile is None else _ATTENTION_TILES * tile
+        wide = None if tile is None else min(_ATTENTION_TILES * tile, _MOST_ATTENDED)
         return [lambda x: self.attn(x, wide), lambda x: self.conv_out(x, tile)]
 
     def __call__(self, x: mx.array) -> mx.array:
