@@ -31,6 +31,7 @@ from mlx_music.ace_step.dcae_blocks import (
     UpBlock,
     conv3x3,
 )
+from mlx_music.ace_step.memory import float16_saves
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.tiling import Tile, middle, tiles
 from mlx_music.errors import CheckpointError
@@ -269,6 +270,13 @@ class Decoder(nn.Module):
         #: Whether the convolutions of fine levels may work in float16; None until music has
         #: decided it.
         self.half_precision: bool | None = None
+
+    @property
+    def bytes_to_save(self) -> int:
+        """What the fine levels' weights may no longer take once music has decided on float16."""
+        if not self._is_to_decide():
+            return 0
+        return float16_saves([block.parameters() for block in self._fine_blocks])
 
     def try_half_precision(self, x: mx.array) -> bool:
         """Let the convolutions of the fine levels work in float16 for good, their sums in float32,

@@ -19,6 +19,7 @@ import numpy as np
 
 from mlx_music.ace_step.activations import gelu, on_cpu
 from mlx_music.ace_step.convolution import linear
+from mlx_music.ace_step.memory import float16_saves
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.tiling import Tile, middle, tiles
 from mlx_music.ace_step.vocoder_head import Head
@@ -226,6 +227,16 @@ class Vocoder(nn.Module):
         """What the backbone works in; the head has its own, `head.set_dtype`."""
         return self.backbone.norm.weight.dtype
 
+    @property
+    def bytes_to_save(self) -> int:
+        """What the head's weights may no longer take once music has decided on float16."""
+        if not self._is_to_decide():
+            return 0
+        return float16_saves(self.head.parameters())
+
+    def _is_to_decide(self) -> bool:
+        return self.half_precision is None and not on_cpu()
+
     def try_half_precision(self, features: mx.array) -> bool:
         """Let the head's convolutions work in float16 for good, their sums in float32, if that
         changes nothing that is heard in what it makes of `features`; whether it does.
@@ -277,7 +288,7 @@ class Vocoder(nn.Module):
                 wide = self.backbone(seen.take(mel, _TIME).astype(self.dtype), pace)
                 made = seen.trim(wide, _TIME)
             features = made[:, chunk.low - low : chunk.high - low]
-            undecided = self.half_precision is None and not on_cpu()
+            undecided = self._is_to_decide()
             if undecided:
                 self.try_half_precision(middle(features, _TIME, TRIED_FRAMES))
             if head is None or undecided:

@@ -5,7 +5,7 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 import pytest
-from mlx.utils import tree_map
+from mlx.utils import tree_flatten, tree_map
 
 from mlx_music.ace_step import dcae
 from mlx_music.ace_step.dcae import (
@@ -161,13 +161,19 @@ def test_a_mel_that_does_not_divide_is_refused() -> None:
             model.encode(mx.zeros(shape))
 
 
+def _nbytes(network: nn.Module) -> int:
+    return sum(array.nbytes for _, array in tree_flatten(network.parameters()))
+
+
 def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     mx.random.seed(1)
     model = DCAE(_config(RES, RES, RES, VIT))
     latents = mx.random.normal((1, 4, 20, 4))
     exact = model.decode(latents, 8)
     assert model.decoder.half_precision is None, "a CPU has no use for it"
+    assert model.decoder.bytes_to_save == 0
     monkeypatch.setattr(dcae, "on_cpu", lambda: False)
+    before, saved = _nbytes(model.decoder), model.decoder.bytes_to_save
     model.decode(0 * latents * mx.nan, 8)
     assert model.decoder.half_precision is None
     model.decode(latents, None)
@@ -175,6 +181,9 @@ def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> Non
     low = model.decode(latents, 8)
     assert model.decoder.half_precision is True
     assert model.decoder.up_blocks[0][-1].conv1.weight.dtype == mx.float16
+    assert model.decoder.bytes_to_save == 0
+    # Norms and biases stay as they are.
+    assert 0.9 * saved < before - _nbytes(model.decoder) <= saved
     assert model.dtype == low.dtype == mx.float32
     assert 0 < mx.abs(low - exact).max() < 1e-2
     monkeypatch.setattr(type(model.decoder), "try_half_precision", lambda *_: pytest.fail("again"))

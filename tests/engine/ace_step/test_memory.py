@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import mlx.core as mx
@@ -11,7 +12,8 @@ import pytest
 from mlx.utils import tree_flatten
 
 from mlx_music import ACEStep, Cancelled, InvalidRequest, Progress, ProgressEvent
-from mlx_music.ace_step import block_calls, memory
+from mlx_music.ace_step import block_calls, memory, pace
+from mlx_music.ace_step import components as component_module
 from mlx_music.ace_step.components import (
     DCAE_FOLDER,
     TEXT_ENCODER,
@@ -28,8 +30,10 @@ from mlx_music.ace_step.memory import (
     plan_residency,
     wired,
 )
+from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.text_encoder import TABLE
 from mlx_music.ace_step.transformer import TransformerConfig
+from mlx_music.ace_step.vocoder import Vocoder
 from mlx_music.weights.quantization import PRESETS
 from tests.doubles import SilentComponents
 
@@ -105,6 +109,42 @@ def test_limits_are_set_for_a_while(limits: Callable[[], tuple[int, int]]) -> No
     with pytest.raises(RuntimeError, match="stop"), bounded(5_000_000):
         raise RuntimeError("stop")
     assert limits() == (1 << 40, 1 << 39)
+
+
+def test_steps_are_held_to_the_same_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "on_cpu", lambda: False)
+    assert Pace()._limit is None
+    with bounded(5_000_000):
+        assert Pace()._limit == mx.get_active_memory() + 5_000_000
+    assert Pace()._limit is None
+    before = mx.set_memory_limit(1 << 20)
+    try:
+        with bounded(1 << 30):
+            assert Pace()._limit == 1 << 20
+    finally:
+        mx.set_memory_limit(before)
+
+
+def test_a_first_song_decodes_in_what_later_ones_take(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until music has decided on float16, weights are larger."""
+    components, work = Components(checkpoint, mx.float32), Workload(646)
+    rooms: list[int] = []
+    saved = iter((0, 1000, 1 << 40))
+
+    @contextmanager
+    def noted(room: int) -> Iterator[None]:
+        rooms.append(room)
+        yield
+
+    monkeypatch.setattr(component_module, "bounded", noted)
+    monkeypatch.setattr(Vocoder, "bytes_to_save", property(lambda _: next(saved)))
+    for _ in range(3):
+        with components.decoding(work, lambda: None):
+            pass
+    whole = work.decoding_bytes()
+    assert rooms == [whole, whole - 1000, whole // 2]
 
 
 def test_what_is_under_way_ends_before_memory_is_given_back(

@@ -196,6 +196,10 @@ def test_compiled_blocks_give_what_plain_ones_do(monkeypatch: pytest.MonkeyPatch
     assert mx.abs(plain_changed - plain[0]).max() > 1e-3
 
 
+def _nbytes(network: nn.Module) -> int:
+    return sum(array.nbytes for _, array in tree_flatten(network.parameters()))
+
+
 def test_a_head_in_half_precision() -> None:
     voice = _lively(VocoderConfig(**SMALL))
     exact = voice.decode(_mel(20))
@@ -223,9 +227,13 @@ def test_half_precision_is_tried_once_and_only_on_a_gpu(monkeypatch: pytest.Monk
     voice = _lively(VocoderConfig(**SMALL))
     voice.decode_chunked(_mel(20), 8)
     assert voice.half_precision is None
+    assert voice.bytes_to_save == 0
     monkeypatch.setattr(vocoder, "on_cpu", lambda: False)
+    before, saved = _nbytes(voice.head), voice.bytes_to_save
     voice.decode_chunked(_mel(20), 8)
     assert voice.half_precision is True
+    assert _nbytes(voice.head) == before - saved == saved
+    assert voice.bytes_to_save == 0
     monkeypatch.setattr(Vocoder, "try_half_precision", lambda self, x: pytest.fail("again"))
     voice.decode_chunked(_mel(20), 8)
 
