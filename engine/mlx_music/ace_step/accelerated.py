@@ -4,7 +4,7 @@ Compilers and GPUs differ more than anybody can try. So the first time that a ke
 width and a dtype, what it makes is compared with what `operations` says. Where they differ, or
 the kernel does not compile, the plain operations run from then on, with a warning and a note in
 each song (`refusals`): a song takes longer, and is right. Widths that no kernel divides
-(`kernels.fit`) run plain from the start, and in a function that is being compiled so does what has
+(their `fit`) run plain from the start, and in a function that is being compiled so does what has
 not proved itself before.
 """
 
@@ -29,6 +29,10 @@ R = TypeVar("R")
 
 #: Relative to the largest value: what 16-bit dtypes and TF32 products may differ by.
 _TOLERANCE = 0.02
+
+#: Frames on which a kernel proves itself: a few of the pieces that any of them works on, and a part
+#: of one (linear attention takes 64 at a time).
+PROOF_FRAMES = 147
 
 #: Why kernels are not used, by their names.
 _refused: dict[str, str] = {}
@@ -149,6 +153,12 @@ def _fit_features(x: mx.array, *_: Any) -> bool:
     return kernels.fit(x.shape[-1])
 
 
+def _first_frames(x: mx.array, rope: RotaryTables) -> tuple[Any, ...]:
+    """A whole song takes much memory to be compared."""
+    tables = RotaryTables(rope.first[:PROOF_FRAMES], rope.second[:PROOF_FRAMES])
+    return x[:, :PROOF_FRAMES], tables
+
+
 def _first_rows(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> tuple[mx.array, ...]:
     """A tile of the autoencoder would take much memory to be compared."""
     return x[:, :1], y[:, :1], weight, bias
@@ -160,7 +170,7 @@ def _fit_hidden(x: mx.array, *_: Any) -> bool:
 
 turn = _by_kernel(kernels.turn, operations.turn, _fit_heads)
 linear_attention = _by_kernel(
-    attention_kernel.linear_attention, operations.linear_attention, _fit_projections
+    attention_kernel.linear_attention, operations.linear_attention, _fit_projections, _first_frames
 )
 gate = _by_kernel(kernels.gate, operations.gate, _fit_features)
 norm = _by_kernel(kernels.norm, operations.norm, _fit_features)

@@ -1,6 +1,6 @@
 """Activations of the audio networks, joined with the sums around them so that memory is read once.
 
-A GPU runs each function here as one kernel. On a CPU they are computed by NumPy, at once: MLX's
+A GPU runs each function here as one kernel. On a CPU SiLU and GELU are NumPy's, at once: MLX's
 Linux wheel has a scalar exponential, which makes a SiLU cost 16 ns per value against NumPy's 2,
 and the SiLUs more than half of a vocoder. Nothing here can be traced by `mx.grad` on a CPU.
 """

@@ -3,8 +3,8 @@
 Operation by operation, queries, keys and values are written and read again in float32, twice as
 wide as the projections that they come from, by six kernels. Here two read the projections where
 they lie: one adds up what the keys say of the values, over all frames, and the other asks each
-query for its share. Products are as precise as MLX's own of float32: in TF32 with CUDA, in float32
-with Metal.
+query for its share. Products are as precise as MLX's own of float32 are by default: in TF32 with
+CUDA, in float32 with Metal.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SUM = """
   constexpr int SHARES = THREADS / 128, SCRATCH = (TILES + 1) * 4 * 32;
   static_assert(PART % 2 == 0 && KEYS % PART == 0 && LOADS * THREADS * 8 == STEP * VALUES, "");
   static_assert(4 * SCRATCH <= STEP * (KEY_ROW + VALUE_ROW), "");
-  SHARED Eight<float> room[STEP * (KEY_ROW + VALUE_ROW) / 8];
+  SHARED Some<float, 8> room[STEP * (KEY_ROW + VALUE_ROW) / 8];
   NEAR float* keys = (NEAR float*)room;
   NEAR float* values = keys + STEP * KEY_ROW;
   int frames = x_shape[1], heads = FEATURES / HEAD;

@@ -16,7 +16,7 @@ import mlx.core as mx
 import mlx.nn as nn
 from mlx.utils import tree_flatten
 
-from mlx_music.ace_step.accelerated import traced
+from mlx_music.ace_step.accelerated import PROOF_FRAMES, traced
 from mlx_music.ace_step.activations import on_cpu
 from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.pace import Pace
@@ -30,12 +30,14 @@ _PORTION = 80_000_000
 #: just being let go of.
 _UNDER_WAY = 4
 
-#: What half a block needs, in arrays like x: attention 12, the feed-forward 11.
+#: What half a block needs by kernels, in arrays like x: attention 12, the feed-forward 11.
 _ARRAYS_PER_HALF = 12
 
-#: Items and frames on which kernels prove themselves before a function is traced: a few of the
-#: pieces that a kernel works on, and a part of one.
-_ITEMS, _FRAMES = 2, 19
+#: The same on a CPU at most, by plain operations in float32.
+_ARRAYS_ON_CPU = 37
+
+#: Items on which kernels prove themselves before a function is traced.
+_ITEMS = 2
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def fit_together(nbytes: int) -> bool:
 def bytes_under_way(nbytes: int) -> int:
     """What lies between operations, of all portions that are under way together, with what
     products need to work in."""
-    return (2 if on_cpu() else _UNDER_WAY) * max(_PORTION, _ARRAYS_PER_HALF * nbytes)
+    if on_cpu():
+        return max(2 * _PORTION, _ARRAYS_ON_CPU * nbytes)
+    return _UNDER_WAY * max(_PORTION, _ARRAYS_PER_HALF * nbytes)
 
 
 class Portions:
@@ -175,9 +179,9 @@ def _prove_kernels(blocks: list[Block]) -> None:
     def noise(*shape: int) -> mx.array:
         return mx.random.normal(shape, key=next(keys))
 
-    x, own = noise(_ITEMS, _FRAMES, dim).astype(table.dtype), noise(_ITEMS, 6, dim)
-    states = noise(_ITEMS, heads, _FRAMES, dim // heads).astype(table.dtype)
-    tables = noise(_FRAMES, dim // heads), noise(_FRAMES, dim // heads)
+    x, own = noise(_ITEMS, PROOF_FRAMES, dim).astype(table.dtype), noise(_ITEMS, 6, dim)
+    states = noise(_ITEMS, heads, PROOF_FRAMES, dim // heads).astype(table.dtype)
+    tables = noise(PROOF_FRAMES, dim // heads), noise(PROOF_FRAMES, dim // heads)
     value = None
     for call in map(BlockCall.of, blocks[:2]):
         for scale in (None, own[:, 0]):

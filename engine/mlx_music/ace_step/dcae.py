@@ -38,7 +38,7 @@ from mlx_music.errors import CheckpointError
 from mlx_music.weights.config import config_from_dict
 
 #: Default tile in latent frames: 8.6 s, a seventh of a minute. At the published size its largest
-#: activation, 128 channels at the full mel resolution, takes 50 MB in float32.
+#: activation, 128 channels at the full mel resolution, takes 56 MB in float32, halo included.
 TILE = 93
 
 #: Latent frames of music, 3 s, that decide on it: few, because until then it takes more memory.
@@ -184,7 +184,7 @@ def _block(kind: str, channels: int, head_dim: int, scales: tuple[int, ...]) -> 
 def _run(
     blocks: Iterable[nn.Module], x: mx.array, pace: Pace | None, tile: int | None = None
 ) -> mx.array:
-    """x after all `blocks`; a layer at a time at a `pace`."""
+    """x after all `blocks`; a layer or half of one at a time at a `pace`."""
     for block in blocks:
         layers = block.layers(tile) if isinstance(block, EfficientViTBlock) else [block]
         for layer in layers:

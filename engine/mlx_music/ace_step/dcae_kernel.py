@@ -42,6 +42,9 @@ _ADD_NORM = """
 #: Features that the lanes of a row take four by four, and as many of them as their registers hold.
 _STRIPE, _MAX_FEATURES = 4 * LANES, 2048
 
+#: Rows of a group of threads, and of as many groups as CUDA has along that axis.
+_ROWS, _MAX_ROWS = 8, 8 * 65_535
+
 
 def fits(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> bool:
     """Whether `add_norm` is made for arrays like these."""
@@ -51,6 +54,7 @@ def fits(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> bool:
         and x.shape == y.shape
         and x.shape[-1] % _STRIPE == 0
         and x.shape[-1] <= _MAX_FEATURES
+        and x.size // x.shape[-1] <= _MAX_ROWS
     )
 
 
@@ -62,7 +66,7 @@ def add_norm(x: mx.array, y: mx.array, weight: mx.array, bias: mx.array) -> mx.a
         inputs=[x.reshape(rows, features), y.reshape(rows, features), weight, bias],
         template=[("T", y.dtype), ("FEATURES", features), ("BOUNDED", y.dtype == mx.float16)],
         grid=(LANES, rows, 1),
-        threadgroup=(LANES, 8, 1),
+        threadgroup=(LANES, _ROWS, 1),
         output_shapes=[(rows, features)],
         output_dtypes=[x.dtype],
     )

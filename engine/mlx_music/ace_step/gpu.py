@@ -3,9 +3,11 @@
 What the two languages spell differently is in two preludes, and no name in a source may be a word
 of either. Beside plain arithmetic they offer the matrix units: 32 lanes that run in step hold a
 `Tile` of sums together, 16 rows by 8 columns, and add to it the product of 16 x 16 `Rows` from
-shared memory and 16 x 8 `Columns`, both float16; or of 16 x 8 `FloatRows` and 8 x 8 `FloatColumns`,
-which must be `ROUNDED` to what the units take. `VALUE(tile, i)`, i from 0 to 3, is what a lane has
-of it: row `ROW_OF(lane)`, 8 more from i = 2 on, and column `COLUMN_OF(lane)`, one more for odd i.
+shared memory and 16 x 8 `Columns` from global, both float16; or of 16 x 8 `FloatRows` from shared
+memory (`float_rows_across` reads rows that lie there as columns) and 8 x 8 `FloatColumns` from
+either, which must be `ROUNDED` to what the units take. `VALUE(tile, i)`, i from 0 to 3, is what a
+lane has of it: row `ROW_OF(lane)`, 8 more from i = 2 on, and column `COLUMN_OF(lane)`, one more for
+odd i.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ GIGABYTE = 1_000_000_000
 
 #: To decode a piece of sound, and for each latent frame the mel and the waveform of all of it.
 _DECODING = 500_000_000
-_DECODED_PER_FRAME = 16_384
+_DECODED_PER_FRAME = 40_960
 
 #: Share of the machine's memory that music may take when nobody says.
 DEFAULT_SHARE = 0.7

@@ -64,9 +64,9 @@ class Pace:
     def _wait_for_oldest(self) -> None:
         before, (arrays, _) = mx.get_active_memory(), self._under_way.popleft()
         mx.eval(*arrays)
-        if self._limit is None:
+        if self._limit is None or not self._under_way:
             return
         del arrays
         last = time.perf_counter() + _RELEASE
-        while mx.get_active_memory() >= before and time.perf_counter() < last:
+        while self._is_full() and mx.get_active_memory() >= before and time.perf_counter() < last:
             time.sleep(0)  # for the threads that let go of it

@@ -1,8 +1,9 @@
 """Runs the sources of GPU kernels where there is no GPU.
 
-A kernel is compiled as C++. The threads of a group are fibers that take turns and stop where they
-wait for each other, so they run in step as a GPU's do, one group after another. What is not
-written to stays no number. For CUDA, a prelude of its own stands for the real one, which is half
+A kernel is compiled as C++. The threads of a group are fibers, 32 of which run in step. These run
+as far as they may before the next 32 begin, to where all wait for all: so a barrier that is missing
+shows, as what shared memory still holds or no longer does. What is not written to is no number,
+there and elsewhere. For CUDA, a prelude of its own stands for the real one, which is half
 assembler. For Metal it is the real one, on stand-ins for what Apple's headers declare. It shows
 that a source computes what it should with the threads that it is given; how fast, and that the
 GPU's own compiler takes it, is theirs to show.
@@ -52,13 +53,22 @@ struct bfloat_t {
 };
 
 constexpr int MOST_THREADS = 1024, STACK = 1 << 16;
-struct Fiber { ucontext_t context; uint3 member; bool done; };
+enum State { READY, AT_BARRIER, DONE };
+struct Fiber { ucontext_t context; uint3 member; State state; };
 static Fiber fibers[MOST_THREADS];
 static char* stacks = nullptr;
 static ucontext_t scheduler;
 static int now = 0;
 static uint3 group, group_size;
-static void wait_for_all() { swapcontext(&fibers[now].context, &scheduler); }
+static void wait_for_lanes() { swapcontext(&fibers[now].context, &scheduler); }
+static void wait_for_all() {
+  fibers[now].state = AT_BARRIER;
+  wait_for_lanes();
+}
+#define SHARED_MEMORY static __attribute__((section("shared_memory")))
+#define BOUND extern "C" __attribute__((weak, visibility("hidden"))) char
+BOUND __start_shared_memory[];
+BOUND __stop_shared_memory[];
 static uint3 position() {
   uint3 member = fibers[now].member;
   return {group.x * group_size.x + member.x, group.y * group_size.y + member.y,
@@ -70,10 +80,10 @@ static uint3 position() {
 static float sums[MOST_THREADS];
 static float sum_of_lanes(float x) {
   sums[now] = x;
-  wait_for_all();
+  wait_for_lanes();
   float total = 0.0f;
   for (int lane = 0; lane < 32; lane++) total += sums[WARP + lane];
-  wait_for_all();
+  wait_for_lanes();
   return total;
 }
 """
@@ -81,7 +91,7 @@ static float sum_of_lanes(float x) {
 _CUDA = r"""
 #define INLINE inline
 #define GLOBAL
-#define SHARED static
+#define SHARED SHARED_MEMORY
 #define NEAR
 #define BARRIER wait_for_all()
 #define POSITION position()
@@ -132,7 +142,7 @@ static Columns all_columns[MOST_THREADS];
 inline void tile_add(Tile& tile, const Rows& a, const Columns& b) {
   all_rows[now] = a;
   all_columns[now] = b;
-  wait_for_all();
+  wait_for_lanes();
   for (int i = 0; i < 4; i++) {
     int row = ROW_OF(LANE) + i / 2 * 8, column = COLUMN_OF(LANE) + i % 2;
     for (int k = 0; k < 16; k++) {
@@ -141,7 +151,7 @@ inline void tile_add(Tile& tile, const Rows& a, const Columns& b) {
         * (float)all_columns[other].v[k / 8][k % 2];
     }
   }
-  wait_for_all();
+  wait_for_lanes();
 }
 
 // As the lanes of CUDA's m16n8k8 hold them.
@@ -170,7 +180,7 @@ static FloatColumns all_float_columns[MOST_THREADS];
 inline void float_tile_add(Tile& tile, const FloatRows& a, const FloatColumns& b) {
   all_float_rows[now] = a;
   all_float_columns[now] = b;
-  wait_for_all();
+  wait_for_lanes();
   for (int i = 0; i < 4; i++) {
     int row = ROW_OF(LANE) + i / 2 * 8, column = COLUMN_OF(LANE) + i % 2;
     for (int k = 0; k < 8; k++) {
@@ -178,7 +188,7 @@ inline void float_tile_add(Tile& tile, const FloatRows& a, const FloatColumns& b
         * all_float_columns[WARP + column * 4 + k % 4].v[k / 4];
     }
   }
-  wait_for_all();
+  wait_for_lanes();
 }
 """
 
@@ -228,7 +238,7 @@ void simdgroup_multiply_accumulate(simdgroup_float8x8& made, simdgroup_matrix<T,
     lefts[now / 32][row][column + i] = a.elements[i];
     rights[now / 32][row][column + i] = b.elements[i];
   }
-  wait_for_all();
+  wait_for_lanes();
   for (int i = 0; i < 2; i++) {
     float sum = c.elements[i];
     for (int k = 0; k < 8; k++) {
@@ -236,7 +246,7 @@ void simdgroup_multiply_accumulate(simdgroup_float8x8& made, simdgroup_matrix<T,
     }
     made.elements[i] = sum;
   }
-  wait_for_all();
+  wait_for_lanes();
 }
 }
 """
@@ -246,7 +256,7 @@ static void** arguments;
 static int** shapes;
 static void fiber() {
   body();
-  fibers[now].done = true;
+  fibers[now].state = DONE;
   swapcontext(&fibers[now].context, &scheduler);
 }
 extern "C" void run(void** given, int** sizes, const unsigned* threads, const unsigned* size) {
@@ -263,18 +273,32 @@ extern "C" void run(void** given, int** sizes, const unsigned* threads, const un
       // Metal makes no threads beyond those that are asked for; with CUDA a kernel turns them away.
       uint3 at = {group.x * size[0] + fibers[i].member.x, group.y * size[1] + fibers[i].member.y,
                   group.z * size[2] + fibers[i].member.z};
-      fibers[i].done = NO_MORE && (at.x >= threads[0] || at.y >= threads[1] || at.z >= threads[2]);
+      bool none = NO_MORE && (at.x >= threads[0] || at.y >= threads[1] || at.z >= threads[2]);
+      fibers[i].state = none ? DONE : READY;
       getcontext(&fibers[i].context);
       fibers[i].context.uc_stack.ss_sp = stacks + (size_t)i * STACK;
       fibers[i].context.uc_stack.ss_size = STACK;
       fibers[i].context.uc_link = nullptr;
       makecontext(&fibers[i].context, fiber, 0);
     }
+    if (&__start_shared_memory != &__stop_shared_memory) {
+      memset(__start_shared_memory, 0xff, __stop_shared_memory - __start_shared_memory);
+    }
     for (bool left = true; left;) {
       left = false;
-      for (now = 0; now < members; now++) {
-        if (fibers[now].done) continue;
-        swapcontext(&scheduler, &fibers[now].context);
+      for (int warp = 0; warp < members; warp += 32) {
+        for (bool ready = true; ready;) {
+          ready = false;
+          for (now = warp; now < warp + 32 && now < members; now++) {
+            if (fibers[now].state != READY) continue;
+            swapcontext(&scheduler, &fibers[now].context);
+            ready = true;
+          }
+        }
+      }
+      for (int i = 0; i < members; i++) {
+        if (fibers[i].state != AT_BARRIER) continue;
+        fibers[i].state = READY;
         left = true;
       }
     }
@@ -301,7 +325,7 @@ def emulated(folder: Path, *, metal: bool) -> Callable[..., Callable[..., list[m
         start = [_BASE, f"constexpr bool NO_MORE = {int(metal)};"]
         if metal:
             # Where `threadgroup` declares, memory is shared; in a type it says nothing here.
-            start += [_METAL, header, "#undef SHARED", "#define SHARED static"]
+            start += [_METAL, header, "#undef SHARED", "#define SHARED SHARED_MEMORY"]
         else:
             start += [_CUDA, header[header.index("// Half precision ends there.") :]]
 

@@ -24,8 +24,8 @@ from tests.parity.conftest import relative_error
 CONFIG = TransformerConfig(
     num_layers=3,
     # Widths that kernels divide.
-    num_attention_heads=8,
-    attention_head_dim=32,
+    num_attention_heads=4,
+    attention_head_dim=64,
     mlp_ratio=2.0,
     speaker_embedding_dim=8,
     text_embedding_dim=16,

@@ -89,6 +89,25 @@ def test_linear_attention(head: int, frames: int, dtype: mx.Dtype, tolerance: fl
     assert relative_error(made.astype(mx.float32), expected.astype(mx.float32)) < tolerance
 
 
+def test_a_barrier_that_is_missing_shows(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the sources as they run here; a GPU may be lucky."""
+    if request.node.callspec.params["_runs_on"] == "gpu":
+        pytest.skip("only emulation runs threads as far as they may")
+    x, rope = drawn(1, 193, 3 * 128), RotaryTables.of(193, 128, 1e6)
+    expected = operations.linear_attention(x, rope)
+    for name, needed in (("_SUM", 3), ("_ANSWER", 1)):
+        source = getattr(attention_kernel, name)
+        parts = source.split("BARRIER;")
+        for place in range(1, needed + 1):
+            halves = ("BARRIER;".join(parts[:place]), "BARRIER;".join(parts[place:]))
+            monkeypatch.setattr(attention_kernel, name, "".join(halves))
+            made = attention_kernel.linear_attention(x, rope)
+            assert not relative_error(made, expected) < 0.1
+        monkeypatch.setattr(attention_kernel, name, source)
+
+
 @pytest.mark.parametrize("part", [0, 1, 2])
 def test_attention_hides_nothing_that_is_no_number(part: int) -> None:
     """Of a query it spoils one frame, of a key or a value all of them, of one head."""

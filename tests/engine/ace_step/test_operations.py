@@ -81,6 +81,33 @@ def test_linear_attention_is_each_query_s_mean_of_the_values() -> None:
     assert relative_error(accelerated.linear_attention(x, rope), expected) < 1e-5
 
 
+def test_kernels_are_for_widths_that_they_divide() -> None:
+    x = mx.zeros((1, 1, 3 * FEATURES))
+    for head, fit in ((32, False), (64, True), (128, True)):
+        assert accelerated._fit_projections(x, RotaryTables.of(1, head, 1e6)) is fit
+    rows, own = mx.zeros((1, 2, dcae_kernel._MAX_ROWS // 2, 128)), mx.zeros(128)
+    assert dcae_kernel.fits(rows, rows, own, own)
+    more = mx.zeros((1, 1, dcae_kernel._MAX_ROWS + 1, 128))
+    assert not dcae_kernel.fits(more, more, own, own)
+
+
+def test_what_proves_a_kernel_is_a_piece_of_what_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(mx, "default_device", lambda: mx.Device(mx.gpu))
+    monkeypatch.setattr(accelerated, "agree", lambda _, __, given, ___: seen.append(given))
+    frames = accelerated.PROOF_FRAMES
+    rope = RotaryTables.of(frames + 5, 64, 1e6)
+    x = drawn(2, frames + 5, 3 * FEATURES)
+    made = accelerated.linear_attention(x, rope)
+    assert made.shape == (2, frames + 5, FEATURES)
+    sound, own = drawn(1, 3, 5, 128), mx.ones(128)
+    accelerated.add_norm(sound, sound, own, own)
+    (part, tables), (rows, *_) = seen
+    assert mx.array_equal(part, x[:, :frames])
+    assert mx.array_equal(tables.second, rope.second[:frames])
+    assert mx.array_equal(rows, sound[:, :1])
+
+
 def test_every_operation_runs_where_there_is_no_gpu() -> None:
     for name, given in every_operation(1, mx.float32):
         ours, plain = (getattr(module, name)(*given) for module in (accelerated, operations))

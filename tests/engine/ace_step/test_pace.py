@@ -45,6 +45,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Device]:
         monkeypatch.setattr(mx, "eval", made.wait)
         monkeypatch.setattr(mx, "get_active_memory", lambda: made.active)
         monkeypatch.setattr(module.time, "sleep", made.slept)
+        monkeypatch.setattr(module.time, "perf_counter", lambda: 0.0)
         monkeypatch.setattr(module, "on_cpu", lambda: False)
         return made
 
@@ -82,6 +83,17 @@ def test_memory_is_let_go_of_a_moment_after_a_step_has_ended(
     steps(*[10] * 5, limit=130)
     assert made.peak == 130
     assert [name for name, _ in made.calls] == ["start"] * 3 + ["wait", "start"] * 2 + ["wait"]
+
+
+def test_what_ended_long_ago_is_not_waited_for(
+    device: Callable[..., Device], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its memory is what others keep."""
+    made = device()
+    monkeypatch.setattr(made, "let_go", lambda: None)
+    monkeypatch.setattr(module.time, "sleep", lambda _: pytest.fail("there is room"))
+    steps(*[1] * 20, limit=1000)
+    assert len(made.calls) == 20 + 20 - module._MOST
 
 
 def test_a_step_for_which_there_is_no_room_does_not_stop_it(device: Callable[..., Device]) -> None:
