@@ -31,7 +31,7 @@ from mlx_music.ace_step.dcae_blocks import (
     UpBlock,
     conv3x3,
 )
-from mlx_music.ace_step.memory import float16_saves
+from mlx_music.ace_step.half_precision import bytes_saved, try_float16
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.tiling import Tile, middle, tiles
 from mlx_music.errors import CheckpointError
@@ -274,33 +274,31 @@ class Decoder(nn.Module):
     @property
     def bytes_to_save(self) -> int:
         """What the fine levels' weights may no longer take once music has decided on float16."""
-        if not self._is_to_decide():
-            return 0
-        return float16_saves([block.parameters() for block in self._fine_blocks])
+        return bytes_saved(self._fine_blocks) if self._is_to_decide() else 0
 
     def try_half_precision(self, x: mx.array) -> bool:
         """Let the convolutions of the fine levels work in float16 for good, their sums in float32,
         if that changes nothing that is heard in the mel that they make of `x`; whether it does.
 
-        x: a piece of what the deep levels give. That is for GPUs, and as `Vocoder` does it: music
-        decides; silence, and what is no number, decides nothing.
+        x: a piece of what the deep levels give. As with `Vocoder`, the first music decides.
         """
-        exact = self._fine(x, Pace())
-        # The mel of silence is not zero, but all of it lies below the middle.
-        if not math.isfinite(_rms(exact)) or not (exact > 0).any():
-            return False
         blocks = [block for block in self._fine_blocks if isinstance(block, ResBlock | UpBlock)]
-        weights, fits = [block.parameters() for block in blocks], False
-        try:
+
+        def convert() -> None:
             for block in blocks:
                 block.convolve_in(mx.float16)
-            fits = _rms(self._fine(x, Pace()) - exact) <= _HALF_PRECISION_ERROR
+
+        fits = try_float16(
+            blocks,
+            convert,
+            make=lambda: self._fine(x, Pace()),
+            # The mel of silence is not zero, but all of it lies below the middle.
+            is_music=lambda mel: math.isfinite(_rms(mel)) and bool((mel > 0).any()),
+            is_heard=lambda mel, exact: not _rms(mel - exact) <= _HALF_PRECISION_ERROR,
+        )
+        if fits is not None:
             self.half_precision = fits
-        finally:  # also when it is interrupted
-            if not fits:
-                for block, own in zip(blocks, weights, strict=True):
-                    block.update(own)
-        return fits
+        return bool(fits)
 
     @property
     def _fine_blocks(self) -> list[nn.Module]:

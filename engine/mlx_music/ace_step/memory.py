@@ -13,10 +13,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import mlx.core as mx
-from mlx.utils import tree_flatten
 
 from mlx_music.ace_step.block_calls import bytes_under_way, fit_together
 from mlx_music.ace_step.pace import held_to
@@ -100,12 +98,6 @@ def plan_residency(
         Residency(True, True, one_at_a_time + working),
     )
     return next((plan for plan in plans if plan.peak_bytes <= limit), plans[-1])
-
-
-def float16_saves(parameters: Any) -> int:
-    """Bytes by which the float32 arrays of a tree would shrink in float16."""
-    arrays = dict(tree_flatten([parameters])).values()
-    return sum(array.nbytes // 2 for array in arrays if array.dtype == mx.float32)
 
 
 @contextmanager

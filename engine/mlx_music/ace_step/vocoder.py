@@ -19,7 +19,7 @@ import numpy as np
 
 from mlx_music.ace_step.activations import gelu, on_cpu
 from mlx_music.ace_step.convolution import linear
-from mlx_music.ace_step.memory import float16_saves
+from mlx_music.ace_step.half_precision import bytes_saved, try_float16
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.tiling import Tile, middle, tiles
 from mlx_music.ace_step.vocoder_head import Head
@@ -230,9 +230,7 @@ class Vocoder(nn.Module):
     @property
     def bytes_to_save(self) -> int:
         """What the head's weights may no longer take once music has decided on float16."""
-        if not self._is_to_decide():
-            return 0
-        return float16_saves(self.head.parameters())
+        return bytes_saved([self.head]) if self._is_to_decide() else 0
 
     def _is_to_decide(self) -> bool:
         return self.half_precision is None and not on_cpu()
@@ -241,25 +239,25 @@ class Vocoder(nn.Module):
         """Let the head's convolutions work in float16 for good, their sums in float32, if that
         changes nothing that is heard in what it makes of `features`; whether it does.
 
-        features: (batch, frames, num_mels), of the backbone. That is for GPUs, where it takes half
-        the time and memory. Weights that were never tried in it may need more range than it has,
-        so the first music that they make decides (`half_precision`); silence, and what is no
-        number, decides nothing.
+        features: (batch, frames, num_mels), of the backbone. The first music decides
+        (`half_precision`); silence, and what is no number, decides nothing.
         """
-        exact, weights = self.head.ready()(features, Pace()), self.head.parameters()
-        loudness = float(np.array(mx.linalg.norm(exact)))
-        if not _SILENCE * math.sqrt(exact.size) < loudness < math.inf:
-            return False
-        fits = False
-        try:
-            self.head.set_dtype(mx.float16)
-            error = mx.linalg.norm(self.head.ready()(features, Pace()) - exact)
-            fits = float(np.array(error)) <= _HALF_PRECISION_ERROR * loudness
+
+        def size(x: mx.array) -> float:
+            return float(np.array(mx.linalg.norm(x)))
+
+        fits = try_float16(
+            [self.head],
+            convert=lambda: self.head.set_dtype(mx.float16),
+            make=lambda: self.head.ready()(features, Pace()),
+            is_music=lambda wave: _SILENCE * math.sqrt(wave.size) < size(wave) < math.inf,
+            is_heard=lambda wave, exact: (
+                not size(wave - exact) <= _HALF_PRECISION_ERROR * size(exact)
+            ),
+        )
+        if fits is not None:
             self.half_precision = fits
-        finally:  # also when it is interrupted
-            if not fits:
-                self.head.update(weights)
-        return fits
+        return bool(fits)
 
     def decode(self, mel: mx.array) -> mx.array:
         """Waveforms (batch, frames * hop_length), float32, of log-mels (batch, frames, n_mels)."""
