@@ -68,15 +68,14 @@ def _gated(x: mx.array, bias: mx.array, gate: mx.array, gate_bias: mx.array) -> 
 class Joined(NamedTuple):
     """Sums and the SiLU after them. Sums are float32; what a convolution takes is `dtype`.
 
-    take(x): x as a convolution takes it. wide(y): what it made, in float32. plus(x, y, bias):
-    x + y + bias. whole(y, bias): y + bias. start(y, bias): that, and its SiLU. inner(y, bias):
-    only the SiLU. add(x, y, bias): x + y + bias, and its SiLU. total(x, y, bias, others): others
-    + x + y + bias. mean(x, y, bias, others, n): the SiLU of that over n. y may be a view in any
-    order; what comes out lies in the order of its shape.
+    take(x): x as a convolution takes it. Of what it made, y: plus(x, y, bias): x + y + bias.
+    whole(y, bias): y + bias. start(y, bias): that, and its SiLU. inner(y, bias): only the SiLU.
+    add(x, y, bias): x + y + bias, and its SiLU. total(x, y, bias, others): others + x + y + bias.
+    mean(x, y, bias, others, n): the SiLU of that over n. y may be a view in any order; what comes
+    out lies in the order of its shape.
     """
 
     take: Callable[[mx.array], mx.array]
-    wide: Callable[[mx.array], mx.array]
     plus: Callable[[mx.array, mx.array, mx.array], mx.array]
     whole: Callable[[mx.array, mx.array], mx.array]
     start: Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
@@ -131,10 +130,10 @@ def _joined(dtype: mx.Dtype, cpu: bool) -> Joined:
         return act(total(x, y, bias, others) / n)
 
     def ready(function: Any) -> Any:
-        idle = dtype == mx.float32 and function in (take, wide)
+        idle = dtype == mx.float32 and function is take
         return function if cpu or idle else mx.compile(function, shapeless=True)
 
-    return Joined(*map(ready, (take, wide, plus, whole, start, inner, add, total, mean)))
+    return Joined(*map(ready, (take, plus, whole, start, inner, add, total, mean)))
 
 
 def _by_numpy(in_place: Callable[[FloatArray], None], x: mx.array) -> mx.array:

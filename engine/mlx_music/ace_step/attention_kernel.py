@@ -1,10 +1,10 @@
 """GPU kernels for ReLU linear attention, which is little arithmetic on much that is made for it.
 
 Operation by operation, queries, keys and values are written and read again in float32, twice as
-wide as the projections that they come from, by six kernels. Here two read the projections where
-they lie: one adds up what the keys say of the values, over all frames, and the other asks each
-query for its share. Products are as precise as MLX's own of float32 are by default: in TF32 with
-CUDA, in float32 with Metal.
+wide as the projections that they come from. Here two kernels read the projections where they lie:
+one adds up what the keys say of the values, over all frames, and the other asks each query for its
+share. Products are as precise as MLX's own of float32 are by default: in TF32 with CUDA, in float32
+with Metal.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from mlx_music.ace_step.operations import LINEAR_ATTENTION_EPS, RotaryTables
 #: Keys' and values' features that a group of threads sums over all frames.
 _KEYS, _VALUES = 32, 64
 
-#: Threads of such a group, 128 for each share of a step's frames. Of more, a GPU's core would hold
-#: only one such group at once.
+#: Threads of such a group, half of them for each half of a step's frames. Of twice as many, a GPU's
+#: core would hold only one such group at once.
 _SUMMING = 256
 
 #: Frames whose queries a group of threads answers, and its threads.
@@ -37,7 +37,8 @@ _SUM = """
   // A step has 64 frames. While its products are made, the next one's features are on their way.
   constexpr int STEP = 64, KEY_ROW = KEYS + 8, VALUE_ROW = VALUES + 8, TILES = VALUES / 16;
   constexpr int PART = STEP * KEYS / THREADS, LOADS = STEP * VALUES / 8 / THREADS;
-  constexpr int SHARES = THREADS / 128, SCRATCH = (TILES + 1) * 4 * 32;
+  constexpr int SHARES = 2, SCRATCH = (TILES + 1) * 4 * 32;
+  static_assert(THREADS == 128 * SHARES, "");
   static_assert(PART % 2 == 0 && KEYS % PART == 0 && LOADS * THREADS * 8 == STEP * VALUES, "");
   static_assert(4 * SCRATCH <= STEP * (KEY_ROW + VALUE_ROW), "");
   SHARED Some<float, 8> room[STEP * (KEY_ROW + VALUE_ROW) / 8];
@@ -130,28 +131,17 @@ _SUM = """
     }
   }
 
-  // The shares' sums are added up one after another, always in this order.
+  // The second share's sums are added to the first's, always in this order.
   NEAR float* scratch = keys + warp % 4 * SCRATCH + lane;
-  for (int other = 1; other < SHARES; other++) {
+  if (share > 0) {
     #pragma unroll
     for (int i = 0; i < 4; i++) {
       #pragma unroll
-      for (int n = 0; n < TILES; n++) {
-        if (share == other) scratch[(n * 4 + i) * 32] = VALUE(sums[n], i);
-      }
-      if (share == other) scratch[(TILES * 4 + i) * 32] = VALUE(total, i);
+      for (int n = 0; n < TILES; n++) scratch[(n * 4 + i) * 32] = VALUE(sums[n], i);
+      scratch[(TILES * 4 + i) * 32] = VALUE(total, i);
     }
-    BARRIER;
-    #pragma unroll
-    for (int i = 0; i < 4; i++) {
-      #pragma unroll
-      for (int n = 0; n < TILES; n++) {
-        if (share == 0) VALUE(sums[n], i) += scratch[(n * 4 + i) * 32];
-      }
-      if (share == 0) VALUE(total, i) += scratch[(TILES * 4 + i) * 32];
-    }
-    BARRIER;
   }
+  BARRIER;
   if (share > 0) return;
   #pragma unroll
   for (int lower = 0; lower < 2; lower++) {
@@ -160,12 +150,15 @@ _SUM = """
     for (int n = 0; n < TILES; n++) {
       Some<float, 2> made;
       #pragma unroll
-      for (int i = 0; i < 2; i++) made.v[i] = ROUNDED(VALUE(sums[n], lower * 2 + i));
+      for (int i = 0; i < 2; i++) {
+        int part = lower * 2 + i;
+        made.v[i] = ROUNDED(VALUE(sums[n], part) + scratch[(n * 4 + part) * 32]);
+      }
       int column = value + columns_of_values + n * 8 + COLUMN_OF(lane);
       *(GLOBAL Some<float, 2>*)(products + row * HEAD + column) = made;
     }
     if (value + columns_of_values == 0 && COLUMN_OF(lane) == 0) {
-      key_sums[row] = VALUE(total, lower * 2);
+      key_sums[row] = VALUE(total, lower * 2) + scratch[(TILES * 4 + lower * 2) * 32];
     }
   }
 """

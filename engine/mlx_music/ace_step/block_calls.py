@@ -7,17 +7,16 @@ that lies between products are kernels, MLX finds nothing in it to fuse.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
-from mlx.utils import tree_flatten
 
 from mlx_music.ace_step.accelerated import PROOF_FRAMES, traced
 from mlx_music.ace_step.activations import on_cpu
+from mlx_music.ace_step.made_for import MadeFor
 from mlx_music.ace_step.operations import RotaryTables
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.transformer_blocks import Block, Change
@@ -126,15 +125,11 @@ class Portions:
 
 @dataclass(frozen=True)
 class CompiledBlocks:
-    """Functions of blocks, good for as long as their key is.
+    """Functions of blocks. lengths: that they were made for, because MLX keeps what it compiled for
+    every other one too."""
 
-    key: the thread, because what MLX compiles belongs to one; the lengths that they were made for,
-    because it keeps what it compiled for every other one too; and the ids of the weights, which are
-    kept so that others cannot have their ids.
-    """
-
-    key: tuple[Any, ...]
-    weights: list[mx.array]
+    made_for: MadeFor
+    lengths: tuple[int, ...]
     calls: list[BlockCall]
 
     @classmethod
@@ -148,16 +143,11 @@ class CompiledBlocks:
         """
         if on_cpu() or not all(_is_plain(block) for block in blocks):
             return None
-        weights = [array for block in blocks for array in _weights(block)]
-        key = (threading.get_ident(), lengths, *map(id, weights))
-        if made is not None and made.key == key:
+        now = MadeFor.now(*blocks)
+        if made is not None and made.lengths == lengths and made.made_for.is_still(now):
             return made
         _prove_kernels(blocks)
-        return cls(key, weights, [BlockCall.of(block).compiled() for block in blocks])
-
-
-def _weights(block: Block) -> list[mx.array]:
-    return list(dict(tree_flatten(block.parameters())).values())
+        return cls(now, lengths, [BlockCall.of(block).compiled() for block in blocks])
 
 
 def _is_plain(block: Block) -> bool:

@@ -8,6 +8,7 @@ Cai et al., "EfficientViT: Multi-Scale Linear Attention" (arXiv 2205.14756). All
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import mlx.core as mx
@@ -37,9 +38,6 @@ class RMSNorm(nn.Module):
         super().__init__()
         self.weight = mx.ones((channels,))
         self.bias = mx.zeros((channels,))
-
-    def __call__(self, x: mx.array) -> mx.array:
-        return mx.fast.rms_norm(x, self.weight, SOUND_NORM_EPS) + self.bias
 
     def relu(self, x: mx.array) -> mx.array:
         """The ReLU of the norm of x."""
@@ -120,11 +118,11 @@ class UpBlock(nn.Module):
 
     def _repeated(self, x: mx.array) -> mx.array:
         """The shortcut, (batch, height, 2, width, 2, out_channels). Repeats are the innermost of
-        what becomes space, so where they fill whole axes of it none is written."""
+        what becomes space, so where they fill an axis of it none is written."""
         batch, height, width, _ = x.shape
-        rows, columns = {1: (2, 2), 2: (2, 1), 4: (1, 1)}.get(self.repeats, (0, 0))
-        if rows == 0:
-            x, rows, columns = mx.repeat(x, self.repeats, axis=-1), 2, 2
+        free = math.gcd(self.repeats, 4)
+        x = mx.repeat(x, self.repeats // free, axis=-1)
+        rows, columns = 2 if free < 4 else 1, 2 if free < 2 else 1
         depth = x.reshape(batch, height, width, -1, rows, columns).transpose(0, 1, 4, 2, 5, 3)
         return mx.broadcast_to(depth, (batch, height, 2, width, 2, depth.shape[-1]))
 

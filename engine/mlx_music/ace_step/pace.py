@@ -64,7 +64,7 @@ class Pace:
     def _wait_for_oldest(self) -> None:
         before, (arrays, _) = mx.get_active_memory(), self._under_way.popleft()
         mx.eval(*arrays)
-        if self._limit is None or not self._under_way:
+        if self._limit is None:
             return
         del arrays
         last = time.perf_counter() + _RELEASE

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import mlx.core as mx
 import mlx.nn as nn
-from mlx.utils import tree_flatten
 
 from mlx_music.ace_step import vocoder_kernel
 from mlx_music.ace_step.accelerated import agree
 from mlx_music.ace_step.activations import Joined, joined, on_cpu
 from mlx_music.ace_step.convolution import TimeConv, Upsampling
+from mlx_music.ace_step.made_for import MadeFor
 from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.vocoder_kernel import Pair
 
@@ -93,7 +92,7 @@ class Head(nn.Module):
         self.reach = _head_reach(config)
         #: Windows that are multiples of it divide into the phases of every dilation.
         self.period = math.lcm(*chain(*config.resblock_dilation_sizes))
-        self._made: _Made | None = None
+        self._made: tuple[MadeFor, ReadyHead] | None = None
 
     def ready(self) -> ReadyHead:
         """The head with its kernels laid out for the device: make it once for a song.
@@ -102,11 +101,10 @@ class Head(nn.Module):
         """
         if on_cpu():
             return self._lay_out()
-        weights = list(dict(tree_flatten(self.parameters())).values())
-        key = [threading.get_ident(), *map(id, weights)]
-        if self._made is None or self._made.key != key:
-            self._made = _Made(key, weights, self._lay_out())
-        return self._made.head
+        now = MadeFor.now(self)
+        if self._made is None or not self._made[0].is_still(now):
+            self._made = now, self._lay_out()
+        return self._made[1]
 
     def _lay_out(self) -> ReadyHead:
         n, act = self._per_level, joined(self.conv_pre.weight.dtype)
@@ -320,18 +318,6 @@ class ReadyHead:
             act = level(act, pace)
         post, bias = self.conv_post
         return mx.tanh(post(act).astype(mx.float32) + bias).squeeze(-1)
-
-
-@dataclass(frozen=True)
-class _Made:
-    """A head as it was laid out for weights, which are kept so that others cannot have their ids.
-
-    key: the thread, because what MLX compiles belongs to one, and the ids of the weights.
-    """
-
-    key: list[int]
-    weights: list[mx.array]
-    head: ReadyHead
 
 
 def _head_reach(config: VocoderConfig) -> int:

@@ -87,7 +87,7 @@ def test_they_are_made_once_for_weights_that_stay(transformer: Transformer) -> N
     velocity(transformer, frames=6)
     assert transformer._compiled is not made, "MLX would keep what it compiled for every length"
     made = transformer._compiled
-    thread = Thread(target=transformer.settle, args=(made.key[1],))
+    thread = Thread(target=transformer.settle, args=(made.lengths,))
     thread.start()
     thread.join()
     assert transformer._compiled is not made, "MLX compiles for one thread"

@@ -5,13 +5,15 @@ from typing import Any
 import mlx.core as mx
 import mlx.nn as nn
 import pytest
-from mlx.utils import tree_flatten, tree_map
+from mlx.utils import tree_map
 
 from mlx_music.ace_step import dcae
+from mlx_music.ace_step.components import _nbytes
 from mlx_music.ace_step.dcae import (
     DCAE,
     DCAEConfig,
 )
+from mlx_music.ace_step.dcae_blocks import UpBlock
 
 RES, VIT = "ResBlock", "EfficientViTBlock"
 
@@ -161,10 +163,6 @@ def test_a_mel_that_does_not_divide_is_refused() -> None:
             model.encode(mx.zeros(shape))
 
 
-def _nbytes(network: nn.Module) -> int:
-    return sum(array.nbytes for _, array in tree_flatten(network.parameters()))
-
-
 def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     mx.random.seed(1)
     model = DCAE(_config(RES, RES, RES, VIT))
@@ -234,3 +232,11 @@ def test_weights_beyond_half_precision_keep_their_own(monkeypatch: pytest.Monkey
     monkeypatch.setattr(dcae, "on_cpu", lambda: False)
     assert mx.array_equal(model.decode(latents, 8), exact)
     assert model.decoder.half_precision is False
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 3, 4, 6, 8])
+def test_a_shortcut_repeats_its_channels_into_space(repeats: int) -> None:
+    block, x = UpBlock(8, 2 * repeats), mx.random.normal((2, 3, 5, 8))
+    depth = mx.repeat(x, repeats, axis=-1).reshape(2, 3, 5, -1, 2, 2)
+    assert block.repeats == repeats
+    assert mx.array_equal(block._repeated(x), depth.transpose(0, 1, 4, 2, 5, 3))

@@ -92,20 +92,34 @@ def test_linear_attention(head: int, frames: int, dtype: mx.Dtype, tolerance: fl
 def test_a_barrier_that_is_missing_shows(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the sources as they run here; a GPU may be lucky."""
+    """Each that there is; of the sources as they run here, for a GPU may be lucky."""
     if request.node.callspec.params["_runs_on"] == "gpu":
         pytest.skip("only emulation runs threads as far as they may")
     x, rope = drawn(1, 193, 3 * 128), RotaryTables.of(193, 128, 1e6)
-    expected = operations.linear_attention(x, rope)
-    for name, needed in (("_SUM", 3), ("_ANSWER", 1)):
-        source = getattr(attention_kernel, name)
+    sound, pair = drawn(2, 300, 16), Pair.of(*weights_of(16, 7), 3)
+    attention = operations.linear_attention(x, rope)
+
+    def attends() -> float:
+        return relative_error(attention_kernel.linear_attention(x, rope), attention)
+
+    def convolves() -> float:
+        made = vocoder_kernel.residual(sound, pair, pair.seen)
+        return relative_error(made, plain(sound, pair, pair.seen))
+
+    sources = (
+        (attention_kernel, "_SUM", attends),
+        (attention_kernel, "_ANSWER", attends),
+        (vocoder_kernel, "_RESIDUAL", convolves),
+    )
+    for module, name, error in sources:
+        assert error() < 1e-3
+        source = getattr(module, name)
         parts = source.split("BARRIER;")
-        for place in range(1, needed + 1):
-            halves = ("BARRIER;".join(parts[:place]), "BARRIER;".join(parts[place:]))
-            monkeypatch.setattr(attention_kernel, name, "".join(halves))
-            made = attention_kernel.linear_attention(x, rope)
-            assert not relative_error(made, expected) < 0.1
-        monkeypatch.setattr(attention_kernel, name, source)
+        for place in range(1, len(parts)):
+            left, right = ("BARRIER;".join(some) for some in (parts[:place], parts[place:]))
+            monkeypatch.setattr(module, name, left + right)
+            assert not error() < 0.1, (name, place)
+        monkeypatch.setattr(module, name, source)
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])

@@ -10,6 +10,7 @@ from mlx.utils import tree_flatten, tree_map_with_path
 
 from mlx_music.ace_step import activations, convolution, vocoder, vocoder_head
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
+from mlx_music.ace_step.components import _nbytes
 from mlx_music.ace_step.dcae import DCAE, DCAEConfig
 from mlx_music.ace_step.vocoder import (
     Backbone,
@@ -194,10 +195,6 @@ def test_compiled_blocks_give_what_plain_ones_do(monkeypatch: pytest.MonkeyPatch
     last.weight = changed
     assert mx.abs(head(features[0]) - plain_changed).max() < 1e-5
     assert mx.abs(plain_changed - plain[0]).max() > 1e-3
-
-
-def _nbytes(network: nn.Module) -> int:
-    return sum(array.nbytes for _, array in tree_flatten(network.parameters()))
 
 
 def test_a_head_in_half_precision() -> None:
