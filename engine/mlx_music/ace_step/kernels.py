@@ -200,19 +200,31 @@ def sum_and_norm(
 
 
 #: Frames that one thread makes, of so many channels of each half; it takes the SiLU of two more.
-_FRAMES, _CHANNELS = 8, 4
+_FRAMES, _CHANNELS = 8, 2
 
 _CONV_AND_GATE = """
-  // A thread walks through its frames with the SiLU of the two before at hand, of both halves.
+  // All that a thread reads is on its way before it walks through its frames, with the SiLU of the
+  // two before at hand, of both halves.
   uint3 at = POSITION;
   int frames = x_shape[1], start = at.y * FRAMES, item = at.z;
   int column = at.x * N;
   if (column >= HIDDEN) return;
+  const GLOBAL T* own = x + (size_t)item * frames * 2 * HIDDEN + column;
+  Some<T, N> in[FRAMES + 2][2];
+  #pragma unroll
+  for (int place = 0; place < FRAMES + 2; place++) {
+    // Beside the song an end of it is read, and counts nothing.
+    int frame = start + place - 1, near = frame < 0 ? 0 : frame < frames ? frame : frames - 1;
+    #pragma unroll
+    for (int part = 0; part < 2; part++) {
+      in[place][part] = *(const GLOBAL Some<T, N>*)(own + (size_t)(near * 2 + part) * HIDDEN);
+    }
+  }
   float taps[2][N][3], biases[2][N], older[2][N], old[2][N];
   #pragma unroll
   for (int part = 0; part < 2; part++) {
     int channel = column + part * HIDDEN;
-    Some<T, N> own = *(const GLOBAL Some<T, N>*)(bias + channel);
+    Some<T, N> added = *(const GLOBAL Some<T, N>*)(bias + channel);
     Some<T, N> some[3];  // of a channel one after another
     #pragma unroll
     for (int i = 0; i < 3; i++) {
@@ -220,8 +232,7 @@ _CONV_AND_GATE = """
     }
     #pragma unroll
     for (int i = 0; i < N; i++) {
-      biases[part][i] = (float)own.v[i];
-      older[part][i] = old[part][i] = 0.0f;
+      biases[part][i] = (float)added.v[i];
       #pragma unroll
       for (int tap = 0; tap < 3; tap++) {
         taps[part][i][tap] = (float)some[(i * 3 + tap) / N].v[(i * 3 + tap) % N];
@@ -229,33 +240,29 @@ _CONV_AND_GATE = """
     }
   }
   #pragma unroll
-  for (int place = -1; place <= FRAMES; place++) {
-    int frame = start + place;
+  for (int place = 0; place < FRAMES + 2; place++) {
+    int frame = start + place - 1;
+    bool inside = frame >= 0 && frame < frames;
     float sums[2][N];
     #pragma unroll
     for (int part = 0; part < 2; part++) {
-      Some<T, N> in;
-      bool inside = frame >= 0 && frame < frames;
-      if (inside) {
-        size_t row = ((size_t)item * frames + frame) * 2 * HIDDEN + column + part * HIDDEN;
-        in = *(const GLOBAL Some<T, N>*)(x + row);
-      }
       #pragma unroll
       for (int i = 0; i < N; i++) {
-        float value = inside ? (float)in.v[i] : 0.0f;
-        value *= SIGMOID(value);
-        sums[part][i] = biases[part][i] + older[part][i] * taps[part][i][0]
-          + old[part][i] * taps[part][i][1] + value * taps[part][i][2];
+        float value = (float)in[place][part].v[i];
+        value = inside ? value * sigmoid<T>(value) : 0.0f;
+        if (place > 1) {
+          sums[part][i] = biases[part][i] + older[part][i] * taps[part][i][0]
+            + old[part][i] * taps[part][i][1] + value * taps[part][i][2];
+        }
         older[part][i] = old[part][i];
         old[part][i] = value;
       }
     }
-    if (place < 1) continue;
-    if (frame - 1 >= frames) return;
+    if (place < 2 || frame - 1 >= frames) continue;
     Some<T, N> made;
     #pragma unroll
     for (int i = 0; i < N; i++) {
-      made.v[i] = (T)(sums[0][i] * sums[1][i] * SIGMOID(sums[1][i]));
+      made.v[i] = (T)(sums[0][i] * sums[1][i] * sigmoid<T>(sums[1][i]));
     }
     *(GLOBAL Some<T, N>*)(out + ((size_t)item * frames + frame - 1) * HIDDEN + column) = made;
   }

@@ -40,7 +40,7 @@ _CONVOLVE = """
   for (int step = 0; step < steps; step++) {
     int tap = C == 8 ? step * 2 : step * 16 / C;
     int channel = C == 8 ? 0 : step * 16 % C;
-    Columns columns[C / 8];
+    Columns<T> columns[C / 8];
     #pragma unroll
     for (int n = 0; n < C / 8; n++) {
       columns[n] = columns_at(WEIGHT + (step * (C / 8) + n) * 8 * 16, 16);
@@ -48,7 +48,7 @@ _CONVOLVE = """
     #pragma unroll
     for (int m = 0; m < TILES; m++) {
       const NEAR T* left = FROM + (first_row + m * 16 + tap * SPACING) * STRIDE + channel;
-      Rows rows = rows_at(left, C == 8 ? left + SPACING * STRIDE : left + 8, STRIDE);
+      Rows<T> rows = rows_at(left, C == 8 ? left + SPACING * STRIDE : left + 8, STRIDE);
       #pragma unroll
       for (int n = 0; n < C / 8; n++) tile_add(sums[m][n], rows, columns[n]);
     }
@@ -85,7 +85,7 @@ _RESIDUAL = f"""
     #pragma unroll
     for (int i = 0; i < 8; i++) {{
       float value = inside ? in.v[i] : 0.0f;
-      made.v[i] = (T)bound(value * SIGMOID(value));
+      made.v[i] = (T)bound(value * sigmoid<T>(value));
     }}
     *(NEAR Eight<T>*)(seen + row * STRIDE + column) = made;
   }}
@@ -109,7 +109,7 @@ _RESIDUAL = f"""
         #pragma unroll
         for (int i = 0; i < 2; i++) {{
           float value = VALUE(sums[m][n], lower * 2 + i) + added.v[i];
-          value = at >= 0 && at < count ? value * SIGMOID(value) : 0.0f;
+          value = at >= 0 && at < count ? value * sigmoid<T>(value) : 0.0f;
           made.v[i] = (T)bound(value);
         }}
         *(NEAR Some<T, 2>*)(inner + row * STRIDE + column) = made;
@@ -146,7 +146,7 @@ _RESIDUAL = f"""
           float value = total.v[i];
           if (BLOCKS > 0) {{
             value /= (float)BLOCKS;
-            value = bound(value * SIGMOID(value));
+            value = bound(value * sigmoid<T>(value));
           }}
           made.v[i] = (R)value;
         }}

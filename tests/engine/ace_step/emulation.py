@@ -97,10 +97,11 @@ _CUDA = r"""
 #define POSITION position()
 #define PLACE_IN_GROUP (fibers[now].member)
 #define RSQRT(x) (1.0f / std::sqrt(x))
-#define SIGMOID(x) (1.0f / (1.0f + std::exp(-(x))))
+template <typename T> float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 #define lanes_sum sum_of_lanes
 // TF32 keeps 10 bits of a fraction.
-inline float ROUNDED(float x) {
+template <typename C> C taken(float x) { return (C)x; }
+template <> float taken<float>(float x) {
   uint32_t bits;
   memcpy(&bits, &x, 4);
   if (std::isfinite(x)) bits = (bits + 0x1000) & ~0x1fffu;
@@ -109,14 +110,14 @@ inline float ROUNDED(float x) {
 }
 
 // As the lanes of CUDA's m16n8k16 hold them.
-struct Rows { half_t v[4][2]; };
-struct Columns { half_t v[2][2]; };
+template <typename C> struct Rows { C v[4][2]; };
+template <typename C> struct Columns { C v[2][2]; };
 struct Tile { float v[4]; };
 #define ROW_OF(lane) ((lane) / 4)
 #define COLUMN_OF(lane) ((lane) % 4 * 2)
 #define VALUE(tile, i) ((tile).v[i])
-inline Rows rows_at(const half_t* left, const half_t* right, int stride) {
-  Rows rows;
+template <typename C> Rows<C> rows_at(const C* left, const C* right, int stride) {
+  Rows<C> rows;
   for (int i = 0; i < 4; i++) {
     for (int j = 0; j < 2; j++) {
       int at = (ROW_OF(LANE) + i % 2 * 8) * stride + COLUMN_OF(LANE) + j;
@@ -125,8 +126,18 @@ inline Rows rows_at(const half_t* left, const half_t* right, int stride) {
   }
   return rows;
 }
-inline Columns columns_at(const half_t* transposed, int stride) {
-  Columns columns;
+template <typename C> Rows<C> rows_across(const C* from, int stride) {
+  Rows<C> rows;
+  for (int i = 0; i < 4; i++) {
+    for (int j = 0; j < 2; j++) {
+      int depth = COLUMN_OF(LANE) + i / 2 * 8 + j;
+      rows.v[i][j] = from[depth * stride + ROW_OF(LANE) + i % 2 * 8];
+    }
+  }
+  return rows;
+}
+template <typename C> Columns<C> columns_at(const C* transposed, int stride) {
+  Columns<C> columns;
   for (int i = 0; i < 2; i++) {
     for (int j = 0; j < 2; j++) {
       columns.v[i][j] = transposed[LANE / 4 * stride + LANE % 4 * 2 + i * 8 + j];
@@ -134,58 +145,48 @@ inline Columns columns_at(const half_t* transposed, int stride) {
   }
   return columns;
 }
+template <typename C> Columns<C> columns_across(const C* from, int stride) {
+  Columns<C> columns;
+  for (int i = 0; i < 2; i++) {
+    for (int j = 0; j < 2; j++) {
+      columns.v[i][j] = from[(LANE % 4 * 2 + i * 8 + j) * stride + LANE / 4];
+    }
+  }
+  return columns;
+}
+template <typename C> void keep_parted(float* to, float one, float other) {
+  C parts[4] = {(C)one, (C)other, (C)(one - (float)(C)one), (C)(other - (float)(C)other)};
+  memcpy(to, parts, 8);
+}
+template <> void keep_parted<float>(float* to, float one, float other) {
+  to[0] = taken<float>(one);
+  to[1] = taken<float>(other);
+}
+template <typename C> void parted_at(Columns<C>* made, const float* transposed, int stride) {
+  for (int i = 0; i < 2; i++) {
+    C parts[4];
+    memcpy(parts, transposed + LANE / 4 * stride + LANE % 4 * 2 + i * 8, 8);
+    for (int j = 0; j < 4; j++) made[j / 2].v[i][j % 2] = parts[j];
+  }
+}
+template <> void parted_at(Columns<float>* made, const float* transposed, int stride) {
+  *made = columns_at(transposed, stride);
+}
 inline void tile_clear(Tile& tile) {
   for (int i = 0; i < 4; i++) tile.v[i] = 0.0f;
 }
-static Rows all_rows[MOST_THREADS];
-static Columns all_columns[MOST_THREADS];
-inline void tile_add(Tile& tile, const Rows& a, const Columns& b) {
-  all_rows[now] = a;
-  all_columns[now] = b;
+template <typename C> static Rows<C> all_rows[MOST_THREADS];
+template <typename C> static Columns<C> all_columns[MOST_THREADS];
+template <typename C> void tile_add(Tile& tile, const Rows<C>& a, const Columns<C>& b) {
+  all_rows<C>[now] = a;
+  all_columns<C>[now] = b;
   wait_for_lanes();
   for (int i = 0; i < 4; i++) {
     int row = ROW_OF(LANE) + i / 2 * 8, column = COLUMN_OF(LANE) + i % 2;
     for (int k = 0; k < 16; k++) {
       int owner = WARP + row % 8 * 4 + k % 8 / 2, other = WARP + column * 4 + k % 8 / 2;
-      tile.v[i] += (float)all_rows[owner].v[k / 8 * 2 + row / 8][k % 2]
-        * (float)all_columns[other].v[k / 8][k % 2];
-    }
-  }
-  wait_for_lanes();
-}
-
-// As the lanes of CUDA's m16n8k8 hold them.
-struct FloatRows { float v[4]; };
-struct FloatColumns { float v[2]; };
-inline FloatRows float_rows_at(const float* from, int stride) {
-  FloatRows rows;
-  for (int i = 0; i < 4; i++) {
-    rows.v[i] = from[(LANE / 4 + i % 2 * 8) * stride + LANE % 4 + i / 2 * 4];
-  }
-  return rows;
-}
-inline FloatRows float_rows_across(const float* from, int stride) {
-  FloatRows rows;
-  for (int i = 0; i < 4; i++) {
-    rows.v[i] = from[(LANE % 4 + i / 2 * 4) * stride + LANE / 4 + i % 2 * 8];
-  }
-  return rows;
-}
-inline FloatColumns float_columns_at(const float* from, int stride) {
-  return {from[LANE % 4 * stride + LANE / 4], from[(LANE % 4 + 4) * stride + LANE / 4]};
-}
-inline FloatColumns float_columns_of(float value) { return {value, value}; }
-static FloatRows all_float_rows[MOST_THREADS];
-static FloatColumns all_float_columns[MOST_THREADS];
-inline void float_tile_add(Tile& tile, const FloatRows& a, const FloatColumns& b) {
-  all_float_rows[now] = a;
-  all_float_columns[now] = b;
-  wait_for_lanes();
-  for (int i = 0; i < 4; i++) {
-    int row = ROW_OF(LANE) + i / 2 * 8, column = COLUMN_OF(LANE) + i % 2;
-    for (int k = 0; k < 8; k++) {
-      tile.v[i] += all_float_rows[WARP + row % 8 * 4 + k % 4].v[k / 4 * 2 + row / 8]
-        * all_float_columns[WARP + column * 4 + k % 4].v[k / 4];
+      tile.v[i] += (float)all_rows<C>[owner].v[k / 8 * 2 + row / 8][k % 2]
+        * (float)all_columns<C>[other].v[k / 8][k % 2];
     }
   }
   wait_for_lanes();

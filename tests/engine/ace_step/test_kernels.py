@@ -76,17 +76,32 @@ ATTENTION_ERROR = 1e-3
 
 
 @pytest.mark.parametrize("head", [64, 128])
-@pytest.mark.parametrize("frames", [1, 63, 64, 193])
+@pytest.mark.parametrize("frames", [1, 31, 32, 129])
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(mx.float32, ATTENTION_ERROR), (mx.bfloat16, 1e-2), (mx.float16, 2e-3)]
 )
 def test_linear_attention(head: int, frames: int, dtype: mx.Dtype, tolerance: float) -> None:
-    """Frames: less than a step has, as many, and some of a fourth step."""
+    """Frames: less than a step has, as many, and more than are answered at once."""
     x = drawn(2, frames, 3 * 256).astype(dtype)
     rope = RotaryTables.of(frames, head, 1e6)
     made, expected = (m.linear_attention(x, rope) for m in (attention_kernel, operations))
     assert made.dtype == dtype
     assert relative_error(made.astype(mx.float32), expected.astype(mx.float32)) < tolerance
+
+
+def test_only_what_is_turned_has_the_precision_of_bfloat16() -> None:
+    """With CUDA, where the reference rounds too. What is summed has more, or half of all results
+    would round otherwise than they should."""
+    x, rope = drawn(1, 150, 3 * 128).astype(mx.bfloat16), RotaryTables.of(150, 128, 1e6)
+    q, k, v = (mx.unflatten(part, -1, (1, 128)) for part in mx.split(x, 3, axis=-1))
+    q, k = (mx.maximum(rope(part), 0) for part in (q, k))
+    if not mx.metal.is_available():
+        q, k = (part.astype(mx.bfloat16).astype(mx.float32) for part in (q, k))
+    q, k, v = (np.array(part.astype(mx.float32)[0, :, 0], dtype=np.float64) for part in (q, k, v))
+    expected = q @ (k.T @ v) / (q @ k.sum(axis=0))[:, None]
+    made = attention_kernel.linear_attention(x, rope)[0]
+    same = made == mx.array(expected.astype(np.float32)).astype(mx.bfloat16)
+    assert np.array(same).mean() > 0.98
 
 
 def test_a_barrier_that_is_missing_shows(
@@ -95,30 +110,34 @@ def test_a_barrier_that_is_missing_shows(
     """Each that there is; of the sources as they run here, for a GPU may be lucky."""
     if request.node.callspec.params["_runs_on"] == "gpu":
         pytest.skip("only emulation runs threads as far as they may")
-    x, rope = drawn(1, 193, 3 * 128), RotaryTables.of(193, 128, 1e6)
+    frames = 250  # and so something in every part of the last step
+    rope = RotaryTables.of(frames, 128, 1e6)
     sound, pair = drawn(2, 300, 16), Pair.of(*weights_of(16, 7), 3)
-    attention = operations.linear_attention(x, rope)
 
-    def attends() -> float:
-        return relative_error(attention_kernel.linear_attention(x, rope), attention)
+    def attends(dtype: mx.Dtype) -> float:
+        x = drawn(1, frames, 3 * 128).astype(dtype)
+        made, expected = (m.linear_attention(x, rope) for m in (attention_kernel, operations))
+        return relative_error(made.astype(mx.float32), expected.astype(mx.float32))
 
-    def convolves() -> float:
+    def convolves(_: mx.Dtype) -> float:
         made = vocoder_kernel.residual(sound, pair, pair.seen)
         return relative_error(made, plain(sound, pair, pair.seen))
 
     sources = (
-        (attention_kernel, "_SUM", attends),
-        (attention_kernel, "_ANSWER", attends),
-        (vocoder_kernel, "_RESIDUAL", convolves),
+        (attention_kernel, "_SUM", attends, (mx.float32, mx.bfloat16)),
+        (attention_kernel, "_ANSWER", attends, (mx.float32, mx.bfloat16)),
+        (vocoder_kernel, "_RESIDUAL", convolves, (mx.float16,)),
     )
-    for module, name, error in sources:
-        assert error() < 1e-3
+    for module, name, error, dtypes in sources:
         source = getattr(module, name)
         parts = source.split("BARRIER;")
+        with_all = {dtype: error(dtype) for dtype in dtypes}
+        assert max(with_all.values()) < 5e-3
         for place in range(1, len(parts)):
             left, right = ("BARRIER;".join(some) for some in (parts[:place], parts[place:]))
             monkeypatch.setattr(module, name, left + right)
-            assert not error() < 0.1, (name, place)
+            # Not all are for both: in 16 bits, with CUDA, a step does not wait for the one before.
+            assert any(not error(dtype) < 5 * with_all[dtype] for dtype in dtypes), (name, place)
         monkeypatch.setattr(module, name, source)
 
 
