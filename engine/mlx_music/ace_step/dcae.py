@@ -276,11 +276,12 @@ class Decoder(nn.Module):
         """What the fine levels' weights may no longer take once music has decided on float16."""
         return bytes_saved(self._fine_blocks) if self._is_to_decide() else 0
 
-    def try_half_precision(self, x: mx.array) -> bool:
+    def try_half_precision(self, x: mx.array, pace: Pace | None = None) -> bool:
         """Let the convolutions of the fine levels work in float16 for good, their sums in float32,
         if that changes nothing that is heard in the mel that they make of `x`; whether it does.
 
-        x: a piece of what the deep levels give. As with `Vocoder`, the first music decides.
+        x: a piece of what the deep levels give; pace: that of the piece, of whose making the end
+        may still be under way. As with `Vocoder`, the first music decides.
         """
         blocks = [block for block in self._fine_blocks if isinstance(block, ResBlock | UpBlock)]
 
@@ -291,7 +292,7 @@ class Decoder(nn.Module):
         fits = try_float16(
             blocks,
             convert,
-            make=lambda: self._fine(x, Pace()),
+            make=lambda: self._fine(x, pace),
             # The mel of silence is not zero, but all of it lies below the middle.
             is_music=lambda mel: math.isfinite(_rms(mel)) and bool((mel > 0).any()),
             is_heard=lambda mel, exact: not _rms(mel - exact) <= _HALF_PRECISION_ERROR,
@@ -325,7 +326,7 @@ class Decoder(nn.Module):
             x = part.take(whole, TIME, self._seam)
             # Without tiles it is a window of a preview, and no music yet.
             if tile is not None and self._is_to_decide():
-                self.try_half_precision(middle(x, TIME, TRIED_FRAMES * self._seam))
+                self.try_half_precision(middle(x, TIME, TRIED_FRAMES * self._seam), pace)
             mel = part.trim(self._fine(x, pace), TIME, self.factor)
             if tile is not None:
                 mx.async_eval(mel)

@@ -235,12 +235,13 @@ class Vocoder(nn.Module):
     def _is_to_decide(self) -> bool:
         return self.half_precision is None and not on_cpu()
 
-    def try_half_precision(self, features: mx.array) -> bool:
+    def try_half_precision(self, features: mx.array, pace: Pace | None = None) -> bool:
         """Let the head's convolutions work in float16 for good, their sums in float32, if that
         changes nothing that is heard in what it makes of `features`; whether it does.
 
-        features: (batch, frames, num_mels), of the backbone. The first music decides
-        (`half_precision`); silence, and what is no number, decides nothing.
+        features: (batch, frames, num_mels), of the backbone; pace: theirs, of whose making the end
+        may still be under way. The first music decides (`half_precision`); silence, and what is no
+        number, decides nothing.
         """
 
         def size(x: mx.array) -> float:
@@ -249,7 +250,7 @@ class Vocoder(nn.Module):
         fits = try_float16(
             [self.head],
             convert=lambda: self.head.set_dtype(mx.float16),
-            make=lambda: self.head.ready()(features, Pace()),
+            make=lambda: self.head.ready()(features, pace),
             is_music=lambda wave: _SILENCE * math.sqrt(wave.size) < size(wave) < math.inf,
             is_heard=lambda wave, exact: (
                 not size(wave - exact) <= _HALF_PRECISION_ERROR * size(exact)
@@ -288,7 +289,7 @@ class Vocoder(nn.Module):
             features = made[:, chunk.low - low : chunk.high - low]
             undecided = self._is_to_decide()
             if undecided:
-                self.try_half_precision(middle(features, _TIME, TRIED_FRAMES))
+                self.try_half_precision(middle(features, _TIME, TRIED_FRAMES), pace)
             if head is None or undecided:
                 head = self.head.ready()
             audio = chunk.trim(head(features, pace), _TIME, hop)

@@ -14,6 +14,7 @@ from mlx_music.ace_step.dcae import (
     DCAEConfig,
 )
 from mlx_music.ace_step.dcae_blocks import UpBlock
+from mlx_music.ace_step.pace import Pace
 
 RES, VIT = "ResBlock", "EfficientViTBlock"
 
@@ -186,6 +187,17 @@ def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 0 < mx.abs(low - exact).max() < 1e-2
     monkeypatch.setattr(type(model.decoder), "try_half_precision", lambda *_: pytest.fail("again"))
     model.decode(latents, 8)
+
+
+def test_what_decides_keeps_the_pace_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its own would not know of the steps that are still under way."""
+    paces: list[Pace] = []
+    monkeypatch.setattr(dcae, "on_cpu", lambda: False)
+    monkeypatch.setattr(dcae, "Pace", lambda: paces.append(Pace()) or paces[-1])
+    model = DCAE(_config(RES, RES, RES, VIT))
+    model.decode(mx.random.normal((1, 4, 20, 4), key=mx.random.key(1)), 8)
+    assert model.decoder.half_precision is True
+    assert len(paces) == 1
 
 
 def test_silence_does_not_decide_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from mlx_music.ace_step import activations, convolution, vocoder, vocoder_head
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.components import _nbytes
 from mlx_music.ace_step.dcae import DCAE, DCAEConfig
+from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.vocoder import (
     Backbone,
     DepthwiseConv,
@@ -231,8 +232,19 @@ def test_half_precision_is_tried_once_and_only_on_a_gpu(monkeypatch: pytest.Monk
     assert voice.half_precision is True
     assert _nbytes(voice.head) == before - saved == saved
     assert voice.bytes_to_save == 0
-    monkeypatch.setattr(Vocoder, "try_half_precision", lambda self, x: pytest.fail("again"))
+    monkeypatch.setattr(Vocoder, "try_half_precision", lambda *_: pytest.fail("again"))
     voice.decode_chunked(_mel(20), 8)
+
+
+def test_what_decides_keeps_the_pace_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of its own would not know of the steps that are still under way."""
+    paces: list[Pace] = []
+    monkeypatch.setattr(vocoder, "on_cpu", lambda: False)
+    monkeypatch.setattr(vocoder, "Pace", lambda: paces.append(Pace()) or paces[-1])
+    voice = _lively(VocoderConfig(**SMALL))
+    voice.decode_chunked(_mel(20), 8)
+    assert voice.half_precision is True
+    assert len(paces) == 1
 
 
 def test_music_that_is_no_number_does_not_decide_on_half_precision() -> None:
