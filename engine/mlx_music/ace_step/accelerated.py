@@ -31,8 +31,8 @@ R = TypeVar("R")
 _TOLERANCE = 0.02
 
 #: Frames on which a kernel proves itself: a few of the pieces that any of them works on, and a part
-#: of one (linear attention takes 64 at a time).
-PROOF_FRAMES = 147
+#: of one (linear attention takes up to 128 at a time).
+PROOF_FRAMES = 275
 
 #: Why kernels are not used, by their names.
 _refused: dict[str, str] = {}

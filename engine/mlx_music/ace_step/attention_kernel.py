@@ -28,7 +28,8 @@ _AHEAD = 2
 #: many bytes.
 _ANSWERED = {2: 128, 4: 32}
 
-#: Columns that it has on their way, of 16 numbers each.
+#: Steps of 16 keys whose columns it has on their way: with more, threads need over 64 registers,
+#: and an H200's core has room for one such group in place of two.
 _COLUMNS_AHEAD = 4
 
 #: Widths of a head that both kernels divide.
@@ -50,7 +51,7 @@ _SUM = """
   static_assert(SHARES == 2 && STEP % (16 * SHARES) == 0, "");
   static_assert(PART % 2 == 0 && KEYS % PART == 0 && LOADS * THREADS * 8 == STEP * VALUES, "");
   static_assert(WARPS * SCRATCH * 4 <= ROOM * ROOMS * sizeof(C), "");
-  SHARED Some<float, 8> room[ROOM * ROOMS * sizeof(C) / 32];
+  SHARED Eight<C> room[ROOM * ROOMS / 8];
   int frames = x_shape[1], heads = FEATURES / HEAD;
   int item = POSITION.z / heads, head = POSITION.z % heads;
   int key = POSITION.y % (HEAD / KEYS) * KEYS, value = POSITION.y / (HEAD / KEYS) * VALUES;
@@ -110,9 +111,9 @@ _SUM = """
       }
       int frame = (step + AHEAD) * STEP + key_frame;
       if (frame < frames) {
-        size_t place = (size_t)frame * HEAD + key + key_column;
-        const GLOBAL T* from = own_keys + (size_t)frame * 3 * FEATURES + key_column;
-        key_in[slot] = *(const GLOBAL Some<T, PART>*)from;
+        int place = frame * HEAD + key + key_column;
+        key_in[slot] =
+          *(const GLOBAL Some<T, PART>*)(own_keys + frame * 3 * FEATURES + key_column);
         ones[slot] = *(const GLOBAL Some<float, PART>*)(first + place);
         others[slot] = *(const GLOBAL Some<float, PART>*)(second + place);
       }
@@ -122,7 +123,7 @@ _SUM = """
         int at = (step + AHEAD) * STEP + place / (VALUES / 8), column = place % (VALUES / 8) * 8;
         if (at < frames) {
           value_in[slot][load] =
-            *(const GLOBAL Eight<T>*)(own_values + (size_t)at * 3 * FEATURES + column);
+            *(const GLOBAL Eight<T>*)(own_values + at * 3 * FEATURES + column);
         }
       }
       if (step < 0) continue;
@@ -202,8 +203,8 @@ _ANSWER = """
     for (int i = 0; i < PART; i++) turned.v[i] = (C)0.0f;
     float weight = 0.0f;
     if (frame < frames) {
-      size_t place = (size_t)frame * HEAD + lane * PART;
-      Some<T, PART> in = *(const GLOBAL Some<T, PART>*)(own + (size_t)frame * 3 * FEATURES);
+      int place = frame * HEAD + lane * PART;
+      Some<T, PART> in = *(const GLOBAL Some<T, PART>*)(own + frame * 3 * FEATURES);
       Some<float, PART> ones = *(const GLOBAL Some<float, PART>*)(first + place);
       Some<float, PART> others = *(const GLOBAL Some<float, PART>*)(second + place);
       #pragma unroll
@@ -281,9 +282,9 @@ def linear_attention(x: mx.array, rope: RotaryTables) -> mx.array:
     batch, frames, width = x.shape
     features, head = width // 3, first.shape[-1]
     heads = features // head
-    wide = mx.metal.is_available() or x.dtype != mx.bfloat16
-    taken = mx.float32 if wide else x.dtype
-    template = [("T", x.dtype), ("C", taken), ("FEATURES", features), ("HEAD", head)]
+    on_mac = mx.metal.is_available()
+    operands = mx.float32 if on_mac or x.dtype != mx.bfloat16 else x.dtype
+    template = [("T", x.dtype), ("C", operands), ("FEATURES", features), ("HEAD", head)]
     values = min(_VALUES, head)
     add_up = kernel("sum_keys_values", ("x", "first", "second"), ("products", "key_sums"), _SUM)
     products, key_sums = add_up(
@@ -300,7 +301,8 @@ def linear_attention(x: mx.array, rope: RotaryTables) -> mx.array:
     answer = kernel(
         "answer_queries", ("x", "first", "second", "products", "key_sums"), ("out",), _ANSWER
     )
-    answered, threads = _ANSWERED[taken.size], head * (2 if mx.metal.is_available() else 4)
+    # A warp for each 8 values; for 16 on a Mac, where groups of 512 threads may have no room.
+    answered, threads = _ANSWERED[operands.size], head * (2 if on_mac else 4)
     (out,) = answer(
         inputs=[x, first, second, products, key_sums],
         template=[

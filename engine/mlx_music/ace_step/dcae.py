@@ -276,7 +276,7 @@ class Decoder(nn.Module):
         """What the fine levels' weights may no longer take once music has decided on float16."""
         return bytes_saved(self._fine_blocks) if self._is_to_decide() else 0
 
-    def try_half_precision(self, x: mx.array, pace: Pace | None = None) -> bool:
+    def try_half_precision(self, x: mx.array, pace: Pace | None) -> bool:
         """Let the convolutions of the fine levels work in float16 for good, their sums in float32,
         if that changes nothing that is heard in the mel that they make of `x`; whether it does.
 

@@ -66,8 +66,9 @@ def turn(x: mx.array, rope: RotaryTables, factor: mx.array | None) -> mx.array:
 def linear_attention(x: mx.array, rope: RotaryTables) -> mx.array:
     """ReLU linear attention from queries, keys and values, side by side.
 
-    x (B, T, 3 * features). Returns (B, T, features). Computed in float32 as in the reference: these
-    are sums over every frame of the song.
+    x (B, T, 3 * features). Returns (B, T, features). Computed in float32 as in the reference, which
+    only rounds turned queries and keys to the model's dtype: these are sums over every frame of
+    the song.
     """
     head_dim = rope.first.shape[-1]
     parts = (mx.unflatten(part, -1, (-1, head_dim)) for part in mx.split(x, 3, axis=-1))

@@ -235,7 +235,7 @@ class Vocoder(nn.Module):
     def _is_to_decide(self) -> bool:
         return self.half_precision is None and not on_cpu()
 
-    def try_half_precision(self, features: mx.array, pace: Pace | None = None) -> bool:
+    def try_half_precision(self, features: mx.array, pace: Pace | None) -> bool:
         """Let the head's convolutions work in float16 for good, their sums in float32, if that
         changes nothing that is heard in what it makes of `features`; whether it does.
 

@@ -99,8 +99,8 @@ _CUDA = r"""
 #define RSQRT(x) (1.0f / std::sqrt(x))
 template <typename T> float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 #define lanes_sum sum_of_lanes
-// TF32 keeps 10 bits of a fraction.
 template <typename C> C taken(float x) { return (C)x; }
+// TF32 keeps 10 bits of a fraction.
 template <> float taken<float>(float x) {
   uint32_t bits;
   memcpy(&bits, &x, 4);

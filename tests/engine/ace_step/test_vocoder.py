@@ -201,7 +201,7 @@ def test_compiled_blocks_give_what_plain_ones_do(monkeypatch: pytest.MonkeyPatch
 def test_a_head_in_half_precision() -> None:
     voice = _lively(VocoderConfig(**SMALL))
     exact = voice.decode(_mel(20))
-    assert voice.try_half_precision(voice.backbone(_mel(20)))
+    assert voice.try_half_precision(voice.backbone(_mel(20)), None)
     assert voice.head.conv_pre.weight.dtype == mx.float16
     assert voice.dtype == mx.float32
     low = voice.decode_chunked(_mel(20), 8)
@@ -214,7 +214,7 @@ def test_weights_beyond_half_precision_keep_their_own() -> None:
     voice.head.ups[0].weight = 1e6 * voice.head.ups[0].weight
     voice.head.ups[1].weight = 1e-6 * voice.head.ups[1].weight
     exact = voice.decode(_mel(20))
-    assert not voice.try_half_precision(voice.backbone(_mel(20)))
+    assert not voice.try_half_precision(voice.backbone(_mel(20)), None)
     assert voice.half_precision is False
     (note,) = MusicAutoencoder(DCAE(DCAEConfig()), voice).notes
     assert "float32" in note
@@ -249,7 +249,7 @@ def test_what_decides_keeps_the_pace_of_all(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_music_that_is_no_number_does_not_decide_on_half_precision() -> None:
     voice = _lively(VocoderConfig(**SMALL))
-    assert not voice.try_half_precision(mx.nan * voice.backbone(_mel(20)))
+    assert not voice.try_half_precision(mx.nan * voice.backbone(_mel(20)), None)
     assert voice.half_precision is None
     assert voice.head.conv_pre.weight.dtype == mx.float32
 
@@ -283,7 +283,7 @@ def test_half_precision_that_is_interrupted_leaves_the_weights(
 
     monkeypatch.setattr(type(voice.head), "set_dtype", lambda self, dtype: interrupted(dtype))
     with pytest.raises(KeyboardInterrupt):
-        voice.try_half_precision(voice.backbone(_mel(20)))
+        voice.try_half_precision(voice.backbone(_mel(20)), None)
     assert voice.half_precision is None
     assert mx.array_equal(voice.decode(_mel(20)), exact)
 
