@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Files(Protocol):
     """What is needed of `library.files.TakeFiles`."""
 
-    def check(self) -> None: ...
+    def check(self, seconds: float = 0.0, sample_rate: int = 0) -> None: ...
 
     def save(self, output: MusicOutput, title: str, *, parent: int | None = None) -> Any: ...
 
@@ -84,7 +84,7 @@ class JobWork:
         job = self.job
         # Before a model is loaded, and music made, for nothing.
         job.request.validate()
-        self._files.check()
+        self._files.check(_seconds(job), job.request.sample_rate)
         requests = job.request.takes(job.takes)
         estimate = self._estimate = Estimate(
             job.request,
@@ -129,6 +129,12 @@ class JobWork:
 
     def _picture(self, picture: Any) -> None:
         self._on_picture(self.id, picture)
+
+
+def _seconds(job: Job) -> float:
+    """Of music that a job makes; 0 where it lasts as long as its source, which is not read yet."""
+    new = job.request.task in ("text2music", "retake")
+    return job.request.duration * job.takes if new else 0.0
 
 
 def readable(error: Exception) -> str:

@@ -26,6 +26,9 @@ EXPORTS = "Exports"
 SUFFIX = ".wav"
 BIT_DEPTH = 24
 
+#: All music is stereo.
+_CHANNELS = 2
+
 AUDIO_SUFFIXES = frozenset(s for entry in AUDIO_FORMATS.values() for s in entry.extensions)
 
 #: How `mlx_music.audio.atomic` names what it has not finished.
@@ -64,13 +67,17 @@ class TakeFiles:
         with self._lock:
             self._folder = folder
 
-    def check(self) -> None:
+    def check(self, seconds: float = 0.0, sample_rate: int = 0) -> None:
         """Look whether takes can be written, before minutes are spent on one.
 
+        seconds: of all of them together, at `sample_rate` Hz; 0 if nobody knows.
+
         Raises:
-            AudioError: The music folder cannot be written, say because its disk is not there.
+            AudioError: The music folder cannot be written, say because its disk is not there, or
+                has no room for them.
         """
-        check_target(self._folder / f"take{SUFFIX}", overwrite=True)
+        size = round(seconds * sample_rate) * _CHANNELS * BIT_DEPTH // 8
+        check_target(self._folder / f"take{SUFFIX}", overwrite=True, size=size)
 
     def reserve(
         self,

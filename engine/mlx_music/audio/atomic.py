@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,17 +24,18 @@ _REASONS = {
 }
 
 
-def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = False, size: int = 0) -> Path:
     """Check that `write_whole` can be expected to write `path`, before minutes are spent on it.
 
-    Nothing is created. Missing parent folders are fine: writing creates them.
+    Nothing is created. Missing parent folders are fine: writing creates them. size: bytes that it
+    will take, and others that are written with it.
 
     Returns:
         The file that will be written: `path` with symbolic links followed.
 
     Raises:
         AudioError: The file exists and `overwrite` is False, it is a folder or a device, its name
-            is too long, or its folder cannot be written to.
+            is too long, its folder cannot be written to, or its disk has less room than `size`.
     """
     with as_audio_error(path, "written"):
         # Renaming onto a link would replace the link, not the file that it points to.
@@ -54,6 +56,11 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> Pa
             raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         if not os.access(folder, os.W_OK | os.X_OK):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        if size and (free := shutil.disk_usage(folder).free) < size:
+            raise AudioError(
+                f"{shown(path)} cannot be written: the disk has {free / 1e6:.1f} MB left, "
+                f"and this takes about {size / 1e6:.1f} MB; make room or choose another folder"
+            )
     return target
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -216,6 +217,19 @@ def test_nothing_is_made_that_could_not_be_kept(
     assert "cannot be written" in controller.status(lost).error
     assert engine.opened == []
     assert engine.made == []
+
+
+def test_nothing_is_made_that_the_disk_has_no_room_for(
+    qtbot: QtBot, controller: EngineController, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Room for three takes of a second, 24 bits and two channels, at 48 kHz."""
+    usage = shutil.disk_usage("/")._replace(free=3 * 48_000 * 2 * 3)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    many, few = controller.submit(job(takes=4)), controller.submit(job(takes=3))
+    wait_idle(qtbot, controller)
+    assert "0.9 MB left, and this takes about 1.2 MB" in controller.status(many).error
+    assert controller.status(few).made == 3
+    assert len(engine.made) == 3
 
 
 def test_the_model_stays_until_another_is_needed(

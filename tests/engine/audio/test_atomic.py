@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -35,6 +36,14 @@ def test_it_writes_and_creates_folders(tmp_path):
     write_whole(path, b"abc")
     assert path.read_bytes() == b"abc"
     assert names(path.parent) == [path.name]
+
+
+def test_a_disk_without_room_is_found_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(9e9, 9e9, 700_000))
+    with pytest.raises(AudioError, match=r"0\.7 MB left, and this takes about 2\.9 MB"):
+        check_target(tmp_path / "new" / "a.wav", size=2_880_000)
+    check_target(tmp_path / "new" / "a.wav", size=700_000)
+    check_target(tmp_path / "new" / "a.wav")
 
 
 @posix
