@@ -108,8 +108,8 @@ class CrashReporter(QObject):
 
 
 def report(model: str = "", extra: tuple[tuple[str, str], ...] = ()) -> str:
-    """Versions, system, memory, model and the end of the log, with no name or path of the
-    person's in it."""
+    """Versions, system, memory, model and the end of the log, without the person's home folder.
+    Names of songs and other files stand in it where the log has them."""
     rows = [
         ("MLX Music", __version__),
         ("System", f"{platform.platform()} {platform.machine()}"),

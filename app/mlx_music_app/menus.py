@@ -119,13 +119,11 @@ class Menus(QObject):
     def _add_music(self, bar: QMenuBar) -> None:
         window = self._window
         menu = bar.addMenu("&Music")
-        generate = self._add(menu, "Generate", window.generate, "Ctrl+Return")
-        # Shown here, heard in Compose: two that listen would silence each other.
-        generate.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        self.generate = self._add(menu, "Generate", window.generate, "Ctrl+Return")
         self.cancel = self._add(menu, "Stop generating", window.cancel_running, "Ctrl+.")
         menu.addSeparator()
         self.play = self._add(menu, "Play or pause", window.toggle_playing)
-        self._add(menu, "Back to the start", window.to_start, "Ctrl+Left")
+        self.to_start = self._add(menu, "Back to the start", window.to_start, "Ctrl+Left")
 
     def _add_view(self, bar: QMenuBar) -> None:
         menu = bar.addMenu("&View")
@@ -162,14 +160,22 @@ class Menus(QObject):
             if command == "favourite" and take is not None:
                 words = "Remove from favourites" if take.favourite else "Add to favourites"
                 action.setText(words)
+        # Compose listens to the same keys, and two that listen would silence each other.
+        self.generate.setShortcutContext(
+            Qt.ShortcutContext.WidgetShortcut
+            if window.place == "compose"
+            else Qt.ShortcutContext.WindowShortcut
+        )
         self.cancel.setEnabled(window.is_busy)
         self.play.setText("Pause" if window.is_playing else "Play")
         self.play.setEnabled(window.can_play)
+        # On a Mac its keys are those that go to the start of the line where one types.
+        self.to_start.setEnabled(window.parts.player.path is not None and not _types())
         self.queue.setChecked(window.queue_is_open)
 
     def _can(self, command: str, chosen: int, take: Take | None) -> bool:
         # Its keys are those that remove a word where one types.
-        if command == "delete" and isinstance(QApplication.focusWidget(), _TEXTS):
+        if command == "delete" and _types():
             return False
         if command == "compare":
             return chosen == 2
@@ -211,6 +217,11 @@ class Menus(QObject):
                 takes.do("copy")
             elif name == "selectAll":
                 takes.list.selectAll()
+
+
+def _types() -> bool:
+    """Whether the keys go to a text."""
+    return isinstance(QApplication.focusWidget(), _TEXTS)
 
 
 def _call(do: Callable[[], object], checked: bool = False) -> None:

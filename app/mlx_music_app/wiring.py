@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -28,6 +30,7 @@ class Wiring(QObject):
         self._parts, self._window = parts, window
         self.last_made: Take | None = None
         self._counts = False
+        self._made: dict[str, list[int]] = {}  # ids of takes by that of their job
         self._connect_places()
         self._connect_engine()
         self._connect_listening()
@@ -57,6 +60,8 @@ class Wiring(QObject):
         controller = self._parts.controller
         controller.takeMade.connect(self._on_made)
         controller.jobChanged.connect(self._on_job)
+        controller.jobRemoved.connect(self._forget_takes)
+        self._window.queue.takesAsked.connect(self._on_job_takes)
         for signal in (
             controller.jobAdded,
             controller.jobRemoved,
@@ -77,20 +82,31 @@ class Wiring(QObject):
         takes.currentChanged.connect(self._show_region)
         takes.compare.picked.connect(self._show_comparison)
         takes.compare.closed.connect(self._show_comparison)
+        transport.playPressed.connect(window.toggle_playing)
+        for signal in (takes.model.modelReset, takes.model.rowsInserted, takes.model.rowsRemoved):
+            signal.connect(self._show_can_choose)
+        self._show_can_choose()
         transport.loopToggled.connect(takes.inspector.waveform.set_looping)
         transport.compareRequested.connect(takes.compare.pick)
 
     def _connect_problems(self) -> None:
-        parts, notice = self._parts, self._window.notice
-        parts.library.problem.connect(notice.complain)
-        parts.player.failed.connect(notice.complain)
-        parts.player.deviceLost.connect(self._on_device_lost)
-        parts.models.failed.connect(self._on_model_failed)
-        parts.saved_queue.problem.connect(notice.complain)
+        parts, takes = self._parts, self._window.takes
+        for signal, topic in (
+            (takes.failed, "takes"),
+            (takes.playback.refused, "file"),
+            (self._window.incoming.failed, "incoming"),
+        ):
+            signal.connect(partial(self._window.notice.complain, topic=topic))
+        parts.library.problem.connect(self._on_library_problem)
+        parts.saved_queue.problem.connect(self._on_queue_problem)
         if parts.saved_queue.opening_problem:
-            notice.complain(parts.saved_queue.opening_problem)
-        self._window.takes.failed.connect(notice.complain)
-        self._window.incoming.failed.connect(notice.complain)
+            self._on_queue_problem(parts.saved_queue.opening_problem)
+        parts.player.failed.connect(self._on_sound_problem)
+        parts.player.deviceLost.connect(self._on_device_lost)
+        parts.player.positionChanged.connect(self._on_position)
+        parts.models.failed.connect(self._on_model_failed)
+        parts.library.takeChanged.connect(self._on_take_changed)
+        parts.library.takesRemoved.connect(self._on_takes_removed)
 
     # Compose.
 
@@ -145,7 +161,7 @@ class Wiring(QObject):
     def _on_model_failed(self, model_id: str, line: str) -> None:
         # The models view shows it beside the model; elsewhere nobody would see it.
         if self._window.place != "models":
-            self._window.notice.complain(line, action=("models", "Show models"))
+            self._window.notice.complain(line, action=("models", "Show models"), topic="models")
 
     # What the engine makes.
 
@@ -153,16 +169,29 @@ class Wiring(QObject):
         try:
             take = self._parts.library.add(made)
         except MLXMusicError as error:
-            self._window.notice.complain(f"{made.path.name} is made, but not listed: {error}")
+            words = f"{made.path.name} is made, but not listed: {error}"
+            self._on_library_problem(words)
             return
         self.last_made = take
-        window = self._window
+        self._made.setdefault(made.job.id, []).append(take.id)
+        window, takes = self._window, self._window.takes
         window.takes.playback.prepare(take)
         if window.place != "takes":
             words = ". ".join((f"“{take.name}” is done", *map(sentence, made.notes[:1])))
             window.notice.say(words, action=("play", "Listen"))
-        elif window.takes.current() is None and not window.takes.list.selected_ids():
-            window.takes.show_take(take.id)
+        elif not (takes.current() or takes.list.selected_ids() or takes.model.query.narrows):
+            takes.show_take(take.id)
+
+    def _on_job_takes(self, job_id: str) -> None:
+        """What a job has made is to be seen."""
+        takes = self._parts.library.get_many(self._made.get(job_id, []))
+        if takes:
+            self._window.show_takes([take.id for take in takes])
+        else:
+            self._window.notice.say("What it made is not in the library any more.")
+
+    def _forget_takes(self, job_id: str) -> None:
+        self._made.pop(job_id, None)
 
     def _on_job(self, job_id: str) -> None:
         self._show_status()
@@ -180,7 +209,8 @@ class Wiring(QObject):
             left = len(self._parts.saved_queue.left)
             if left and not waiting and not self._window.queue_is_open:
                 words = count(left, "job") + " unfinished"
-            sidebar.set_status(words, "Show the queue", None)
+            what = "Hide" if self._window.queue_is_open else "Show"
+            sidebar.set_status(words, f"{what} the queue", None)
             return
         status = controller.status(running.id)
         parts = [f"{status.fraction:.0%}"]
@@ -197,6 +227,9 @@ class Wiring(QObject):
         self._window.transport.set_take(self._window.takes.playback.take)
         self._show_region()
 
+    def _show_can_choose(self) -> None:
+        self._window.transport.set_can_choose(bool(self._window.takes.model.ids()))
+
     def _show_region(self, _: object = None) -> None:
         """A loop is of what is heard, and the region of what is seen."""
         takes = self._window.takes
@@ -211,8 +244,36 @@ class Wiring(QObject):
 
     # Messages.
 
+    def _on_library_problem(self, words: str) -> None:
+        self._window.notice.complain(words, topic="library")
+
+    def _on_queue_problem(self, words: str) -> None:
+        self._window.notice.complain(words, topic="queue")
+
+    def _on_sound_problem(self, words: str) -> None:
+        self._window.notice.complain(words, topic="sound")
+
     def _on_device_lost(self, name: str) -> None:
-        self._window.notice.complain(f"The output {name or 'device'} is gone; playback waits.")
+        gone, notice = f"The output {name or 'device'} is gone", self._window.notice
+        if self._parts.player.playing:
+            notice.say(f"{gone}; another one is used.")
+        else:
+            notice.complain(f"{gone}; playback waits.", topic="sound")
+
+    def _on_position(self, _: float) -> None:
+        # To be told to play is not to be heard: that there is no output comes after it.
+        if self._parts.player.playing:
+            self._window.notice.settle("sound")
+
+    def _on_take_changed(self, take_id: int) -> None:
+        refused, take = self._window.takes.playback.refused_take, self._parts.library.take(take_id)
+        if refused is not None and refused.id == take_id and take is not None and not take.missing:
+            self._window.notice.settle("file")
+
+    def _on_takes_removed(self, gone: Sequence[int]) -> None:
+        refused = self._window.takes.playback.refused_take
+        if refused is not None and refused.id in gone:
+            self._window.notice.settle("file")
 
     def _on_notice_action(self, command: str) -> None:
         if command == "play" and self.last_made is not None:

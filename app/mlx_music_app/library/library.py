@@ -65,6 +65,7 @@ class Library(QObject):
     takeAdded = Signal(int)
     takeChanged = Signal(int)
     takesRemoved = Signal(object)
+    takesRefused = Signal(object)  # ids that could not be deleted, and were added again
     reset = Signal()  # much has changed: ask for everything anew
     problem = Signal(str)  # a sentence for the person
     scanProgress = Signal(int, int)
@@ -263,7 +264,8 @@ class Library(QObject):
     def delete(self, takes: Iterable[int]) -> None:
         """Move the files of takes to the system's trash. `undo_delete` brings them back.
 
-        They leave the list at once; those that the system refuses come back, with a `problem`.
+        They leave the list at once; those that the system refuses come back, with `takesRefused`
+        and a `problem`.
         """
         with self._keeper.writing() as catalogue:
             gone = self._deletion.delete(catalogue, list(takes))
@@ -353,6 +355,7 @@ class Library(QObject):
         self._forget(takes)
         for take in takes:
             self.takeAdded.emit(take)
+        self.takesRefused.emit(takes)
 
     @Slot(object)
     def _on_back(self, takes: list[int]) -> None:

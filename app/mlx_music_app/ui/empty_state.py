@@ -59,9 +59,9 @@ class EmptyState(QWidget):
     def set_words(self, title: str, text: str, button: str = "") -> None:
         self._title.setText(title)
         self._text.setText(text)
-        self._fit()
         self._button.setText(button)
         self._button.setVisible(bool(button))
+        self._fit()
 
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
@@ -75,6 +75,12 @@ class EmptyState(QWidget):
         # In the middle of a layout, a label that wraps is not asked how high it is.
         width = max(120, min(_TEXT_WIDTH, self.width() - 2 * Space.L))
         self._text.setFixedSize(width, self._text.heightForWidth(width))
+        # Where there is little room, the words come first.
+        layout = self.layout()
+        assert layout is not None
+        self._picture.show()
+        layout.activate()
+        self._picture.setVisible(layout.minimumSize().height() <= self.height())
 
     def _draw(self) -> None:
         picture: QPixmap = icons.pixmap(

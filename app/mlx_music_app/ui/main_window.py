@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtCore import QByteArray, QMargins, QSize, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QMessageBox,
     QSplitter,
     QStackedWidget,
+    QStyle,
     QVBoxLayout,
     QWidget,
 )
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 QUEUE_WIDTH = 320
 
+#: Of the first window, where the screen has room for it.
+FIRST_SIZE = QSize(1180, 780)
+
 
 class MainWindow(QMainWindow):
     """Puts the views together; what happens between them is in `wiring`."""
@@ -59,6 +63,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setUnifiedTitleAndToolBarOnMac(True)
         self._may_close = False
+        self._question: QMessageBox | None = None  # while it is asked whether to quit
         self.compose = ComposeView(parts.preferences)
         self.takes = TakesView(parts.library, parts.player, parts.background, parts.preferences)
         self.models = ModelsView(parts.models, parts.background)
@@ -251,6 +256,10 @@ class MainWindow(QMainWindow):
         self.show_place("takes")
         self.takes.show_take(take.id)
 
+    def show_takes(self, ids: Sequence[int]) -> None:
+        self.show_place("takes")
+        self.takes.show_takes(ids)
+
     # Dialogs.
 
     def show_preferences(self) -> None:
@@ -261,11 +270,15 @@ class MainWindow(QMainWindow):
 
     def copy_diagnostics(self) -> None:
         self.parts.copy_diagnostics()
-        self.notice.say("Copied. Paste it where you ask for help; it names nobody.")
+        self.notice.say(
+            "Copied. Paste it where you ask for help. It ends with lines of the log, in which "
+            "names of songs and other files can stand."
+        )
 
     def show_log(self) -> None:
         if not reveal(diagnostics.log_file()):
-            self.notice.complain(f"The folder could not be opened: {diagnostics.log_file().parent}")
+            folder = diagnostics.log_file().parent
+            self.notice.complain(f"The folder could not be opened: {folder}", topic="log")
 
     # Coming and going.
 
@@ -275,7 +288,11 @@ class MainWindow(QMainWindow):
     def close_without_asking(self) -> None:
         """The system wants us to end."""
         self._may_close = True
-        self.close()
+        if self._question is None:
+            self.close()
+        else:
+            # The event that asks is a close already, in which another does nothing.
+            self._question.reject()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if not self._may_close and not self._is_sure():
@@ -302,17 +319,24 @@ class MainWindow(QMainWindow):
             "again."
         )
         leave = box.addButton("Quit", QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Go on", QMessageBox.ButtonRole.RejectRole)
+        stay = box.addButton("Keep making music", QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(stay)
         box.setEscapeButton(stay)
+        self._question = box
         box.exec()
-        return box.clickedButton() is leave
+        self._question = None
+        box.deleteLater()
+        # While it was asked, the system may have wanted us to end.
+        return self._may_close or box.clickedButton() is leave
 
     def _restore(self) -> None:
         preferences = self.parts.preferences
         geometry = preferences.window("main")
         if geometry is None or not self.restoreGeometry(QByteArray(geometry)):
-            self.resize(1180, 780)
+            # What was remembered, Qt fits to the screen itself.
+            room = self.screen().availableGeometry().size()
+            title_bar = self.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)
+            self.resize(FIRST_SIZE.boundedTo(room.shrunkBy(QMargins(0, title_bar, 0, 0))))
         for name, splitter in (("takes_splitter", self.takes.splitter),):
             state = preferences.window(name)
             if state is not None:
@@ -335,10 +359,18 @@ class MainWindow(QMainWindow):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.modifiers():
-            self.toggle_playing()
+            self._play_what_is_seen()
             event.accept()
         else:
             super().keyPressEvent(event)
+
+    def _play_what_is_seen(self) -> None:
+        """On a waveform its own take; elsewhere what is loaded."""
+        take = self.takes.current()
+        if take is not None and self.takes.inspector.waveform.hasFocus():
+            self.takes.play(take.id)
+        else:
+            self.toggle_playing()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if event.source() is None and self.incoming.is_of_use(event.mimeData()):

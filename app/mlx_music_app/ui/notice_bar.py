@@ -1,6 +1,8 @@
-"""A line above the content for what went wrong, until it is read."""
+"""A line above the content for what went wrong, until it is read or over."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
@@ -8,9 +10,17 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
 from mlx_music_app.ui.compose.look import button, icon_button, label
 from mlx_music_app.ui.style.theme import Space, repolish
 
+Action = tuple[str, str] | None
+
+
+@dataclass(frozen=True)
+class _Message:
+    words: str
+    action: Action
+
 
 class NoticeBar(QFrame):
-    """The last message. Errors stay until they are closed, news goes away by itself."""
+    """The last message. Errors stay until they are closed or over, news goes away by itself."""
 
     actionPressed = Signal(str)  # the word of the command that was offered
 
@@ -22,7 +32,8 @@ class NoticeBar(QFrame):
         self._words = label("", "body")
         self._action: QPushButton = button("", "link")
         self._command = ""
-        self._waiting: tuple[str, tuple[str, str] | None] | None = None
+        self._errors: dict[str, _Message] = {}  # by topic; the last one is shown
+        self._waiting: _Message | None = None  # news
         self._action.clicked.connect(self._on_action)
         close = icon_button("close", "Close this message")
         close.clicked.connect(self._on_close)
@@ -41,38 +52,50 @@ class NoticeBar(QFrame):
     def text(self) -> str:
         return self._words.text() if not self.isHidden() else ""
 
-    def say(self, words: str, *, action: tuple[str, str] | None = None) -> None:
+    def say(self, words: str, *, action: Action = None) -> None:
         """News. action: command and words of a button. While an error stands, it waits."""
-        if self._complains:
-            self._waiting = words, action
-            return
-        self._show(words, "", action)
-        self._timer.start()
+        self._waiting = _Message(words, action)
+        self._show_next()
 
-    def complain(self, words: str, *, action: tuple[str, str] | None = None) -> None:
-        """An error."""
-        self._show(words, "danger", action)
+    def complain(self, words: str, *, action: Action = None, topic: str = "") -> None:
+        """An error, instead of the one before it on that topic. Others come back after it."""
+        message = _Message(words, action)
+        # The same words may come on a more general topic too.
+        self._errors = {t: m for t, m in self._errors.items() if t != topic and m != message}
+        self._errors[topic] = message
+        self._show_next()
 
-    @property
-    def _complains(self) -> bool:
-        return not self.isHidden() and self.property("tone") == "danger"
+    def settle(self, topic: str) -> None:
+        """What was complained of on that topic is over."""
+        if self._errors.pop(topic, None) is not None:
+            self._show_next()
 
-    def _show(self, words: str, tone: str, action: tuple[str, str] | None) -> None:
+    def _show_next(self) -> None:
+        """The last error; without any, what is new; without that, nothing."""
+        if self._errors:
+            self._show(next(reversed(self._errors.values())), "danger")
+        elif self._waiting is not None:
+            self._show(self._waiting, "")
+            self._waiting = None
+            self._timer.start()
+        else:
+            self.hide()
+
+    def _show(self, message: _Message, tone: str) -> None:
         self._timer.stop()
         self.setProperty("tone", tone)
         repolish(self)
-        self._words.setText(words)
-        self._command, text = action or ("", "")
+        self._words.setText(message.words)
+        self._command, text = message.action or ("", "")
         self._action.setText(text)
         self._action.setVisible(bool(text))
-        self.setAccessibleName(words)
+        self.setAccessibleName(message.words)
         self.show()
 
     def _on_close(self) -> None:
-        self.hide()
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            self.say(waiting[0], action=waiting[1])
+        if self._errors:
+            self._errors.popitem()
+        self._show_next()
 
     def _on_action(self) -> None:
         command = self._command

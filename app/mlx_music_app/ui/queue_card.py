@@ -11,7 +11,6 @@ from PySide6.QtGui import (
     QContextMenuEvent,
     QDrag,
     QFocusEvent,
-    QFontMetrics,
     QKeyEvent,
     QMouseEvent,
 )
@@ -22,7 +21,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QProgressBar,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -30,6 +28,7 @@ from PySide6.QtWidgets import (
 
 from mlx_music_app.engine.jobs import Job, JobState, JobStatus
 from mlx_music_app.ui.job_words import about, state_words, time_left
+from mlx_music_app.ui.long_text import Elided
 from mlx_music_app.ui.picture import LivePicture
 from mlx_music_app.ui.style.icons import icon
 from mlx_music_app.ui.style.theme import Space, set_role, set_state
@@ -44,39 +43,10 @@ _BAR = 10_000
 _ENDED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
 
 
-class Line(QLabel):
-    """Plain text on one line, cut at its end where there is no room."""
-
-    def __init__(self, role: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("role", role)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._whole = ""
-
-    def set_words(self, words: str) -> None:
-        if words != self._whole:
-            self._whole = words
-            self._cut()
-
-    def words(self) -> str:
-        return self._whole
-
-    def resizeEvent(self, event: Any) -> None:
-        super().resizeEvent(event)
-        self._cut()
-
-    def _cut(self) -> None:
-        metrics = QFontMetrics(self.font())
-        shown = metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, self.width())
-        if shown != self.text():
-            self.setText(shown)
-        self.setToolTip(self._whole if shown != self._whole else "")
-
-
 class JobCard(QFrame):
     """Shows a job and asks for what is to be done with it; it does nothing by itself."""
 
+    takesAsked = Signal(str)
     cancelAsked = Signal(str)
     retryAsked = Signal(str)
     removeAsked = Signal(str)
@@ -90,11 +60,13 @@ class JobCard(QFrame):
         self._pressed_at: QPoint | None = None
         self.setProperty("role", "card")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.title = Line("label")
-        self.title.set_words(job.title or "Untitled")
-        self.prompt = Line("caption")
-        self.prompt.set_words(about(job))
-        self.state = Line("hint")
+        self.title = Elided("label")
+        self.title.setText(job.title or "Untitled")
+        self.prompt = Elided("caption")
+        self.prompt.setText(about(job))
+        for line in (self.title, self.prompt):
+            line.setToolTip(line.text())
+        self.state = Elided("hint")
         self.left = QLabel()
         self.left.setProperty("role", "hint")
         self.error = QLabel()
@@ -112,10 +84,12 @@ class JobCard(QFrame):
         self.bar.setRange(0, _BAR)
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName("Progress")
+        self.takes = self._button("takes", "Show takes")
         self.up = self._button("arrow-up", "Make it earlier")
         self.down = self._button("arrow-down", "Make it later")
         self.again = self._button("refresh", "Try again")
         self.close_button = self._button("close", "Cancel")
+        self.takes.clicked.connect(self._show_takes)
         self.up.clicked.connect(self._move_up)
         self.down.clicked.connect(self._move_down)
         self.again.clicked.connect(self._retry)
@@ -132,13 +106,13 @@ class JobCard(QFrame):
 
     def _name(self, made: QToolButton, words: str) -> None:
         made.setToolTip(words)
-        made.setAccessibleName(f"{words}: {self.title.words()}")
+        made.setAccessibleName(f"{words}: {self.title.text()}")
 
     def _lay_out(self) -> None:
         head = QHBoxLayout()
         head.setSpacing(0)
         head.addWidget(self.title, 1)
-        for made in (self.up, self.down, self.again, self.close_button):
+        for made in (self.takes, self.up, self.down, self.again, self.close_button):
             head.addWidget(made)
         foot = QHBoxLayout()
         foot.setSpacing(Space.S)
@@ -167,9 +141,12 @@ class JobCard(QFrame):
         _show(self.up, queued and not first)
         _show(self.down, queued and not last)
         _show(self.again, retryable)
+        _show(self.takes, status.made > 0)
+        if status.made:
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.bar.setValue(math.floor(status.fraction * _BAR))
         words = state_words(self.job, status)
-        self.state.set_words(words)
+        self.state.setText(words)
         set_role(self.state, "error" if status.state is JobState.FAILED else "hint")
         left = running and status.remaining is not None
         self.left.setText(time_left(status.remaining or 0.0) if left else "")
@@ -177,8 +154,8 @@ class JobCard(QFrame):
         self.error.setText(status.error)
         _show(self.error, bool(status.error))
         self._name(self.close_button, "Remove" if status.state in _ENDED else "Cancel")
-        self.setAccessibleName(f"{self.title.words()}, {words}")
-        self.setAccessibleDescription(status.error or self.prompt.words())
+        self.setAccessibleName(f"{self.title.text()}, {words}")
+        self.setAccessibleDescription(status.error or self.prompt.text())
 
     def add_notes(self, notes: Sequence[str]) -> None:
         """What a person should know of a take that was made: what was left out, or changed."""
@@ -195,6 +172,10 @@ class JobCard(QFrame):
         """Cancel what is not done; remove what is."""
         ended = self.status.state in _ENDED
         (self.removeAsked if ended else self.cancelAsked).emit(self.job.id)
+
+    def _show_takes(self) -> None:
+        if self.status.made:
+            self.takesAsked.emit(self.job.id)
 
     def _retry(self) -> None:
         self.retryAsked.emit(self.job.id)
@@ -221,6 +202,8 @@ class JobCard(QFrame):
             self.give_up()
         elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not self.again.isHidden():
             self._retry()
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.status.made:
+            self._show_takes()
         else:
             super().keyPressEvent(event)
 
@@ -242,6 +225,7 @@ class JobCard(QFrame):
         """All that can be done, as the buttons have it."""
         menu = QMenu(self)
         for made, act in (
+            (self.takes, self._show_takes),
             (self.up, self._move_up),
             (self.down, self._move_down),
             (self.again, self._retry),
@@ -274,8 +258,10 @@ class JobCard(QFrame):
         drag.exec(Qt.DropAction.MoveAction)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        self._pressed_at = None
+        pressed, self._pressed_at = self._pressed_at is not None, None
         super().mouseReleaseEvent(event)
+        if pressed and self.rect().contains(event.position().toPoint()):
+            self._show_takes()
 
 
 def _show(widget: QWidget, visible: bool) -> None:

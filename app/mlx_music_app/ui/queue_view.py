@@ -32,6 +32,8 @@ from mlx_music_app.ui.style.theme import Space, theme
 class QueueView(QWidget):
     """Cards of all jobs, over the controller. Queued ones can be dragged to another place."""
 
+    takesAsked = Signal(str)  # id of the job whose takes are to be seen
+
     def __init__(self, controller: EngineController, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
@@ -76,6 +78,7 @@ class QueueView(QWidget):
         card = JobCard(self._controller.job(job_id), self._controller.status(job_id), self._page)
         card.cancelAsked.connect(self._controller.cancel)
         card.removeAsked.connect(self._on_remove_asked)
+        card.takesAsked.connect(self.takesAsked)
         card.retryAsked.connect(self._on_retry_asked)
         card.moveAsked.connect(self._on_move_asked)
         card.focusAsked.connect(self._on_focus_asked)

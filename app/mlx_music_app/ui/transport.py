@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -20,10 +19,13 @@ from PySide6.QtWidgets import (
 from mlx_music_app.audio.player import Player
 from mlx_music_app.library.take import Take
 from mlx_music_app.preferences import Preferences
+from mlx_music_app.ui.long_text import Elided
 from mlx_music_app.ui.meter import LevelMeter
 from mlx_music_app.ui.seek_bar import JumpSlider, SeekBar
 from mlx_music_app.ui.style.icons import icon
 from mlx_music_app.ui.style.theme import Space, theme
+from mlx_music_app.ui.takes.model import number_words
+from mlx_music_app.ui.takes.playback import is_at_end
 from mlx_music_app.ui.words import clock
 
 Region = tuple[float, float]
@@ -32,6 +34,7 @@ Region = tuple[float, float]
 class TransportBar(QWidget):
     """Drives a player, and shows what it does. Without preferences, nothing is remembered."""
 
+    playPressed = Signal()
     loopToggled = Signal(bool)
     compareRequested = Signal(int)  # 0 is A, 1 is B
 
@@ -45,6 +48,7 @@ class TransportBar(QWidget):
         self._player, self._preferences = player, preferences
         self._region: Region | None = None
         self._take: Take | None = None
+        self._can_choose = False
         self._before_mute = 0.9
         self.setProperty("role", "bar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -64,6 +68,12 @@ class TransportBar(QWidget):
         """What is loaded, by the name that the library gives it."""
         self._take = take
         self._show_title()
+
+    def set_can_choose(self, can: bool) -> None:
+        """Whether Play has something to load where nothing is loaded."""
+        if can != self._can_choose:
+            self._can_choose = can
+            self._show_file()
 
     def set_region(self, region: Region | None) -> None:
         """What is looped when looping is on: a region of what is loaded, or all of it."""
@@ -92,7 +102,7 @@ class TransportBar(QWidget):
         self.loop.setToolTip("Loop the selected region, or everything if none is selected")
 
     def _make_middle(self) -> None:
-        self.title = _Elided()
+        self.title = Elided()
         self.title.setFont(theme().font("label"))
         self.time = QLabel()
         self.time.setFont(theme().font("numbers"))
@@ -162,7 +172,7 @@ class TransportBar(QWidget):
     def _connect(self) -> None:
         player = self._player
         self.to_start.clicked.connect(self._on_to_start)
-        self.play.clicked.connect(player.toggle)
+        self.play.clicked.connect(self.playPressed)
         self.loop.toggled.connect(self._on_loop)
         self.seek.seekRequested.connect(player.seek)
         self._compare.idClicked.connect(self.compareRequested)
@@ -191,17 +201,22 @@ class TransportBar(QWidget):
     def _show_file(self) -> None:
         path, player = self._player.path, self._player
         self._show_title()
-        for control in (self.to_start, self.play, self.loop):
+        for control in (self.to_start, self.loop):
             control.setEnabled(path is not None)
+        self.play.setEnabled(path is not None or self._can_choose)
         self.seek.set_duration(player.duration if path is not None else 0.0)
         self._show_state(player.playing)
         self._show_position(player.position)
 
     def _show_title(self) -> None:
         path, take = self._player.path, self._take
-        name = path.stem if path is not None else "Nothing to play yet"
+        nothing = "Nothing is playing" if self._can_choose else "Nothing to play yet"
+        name = path.stem if path is not None else nothing
         # The player tells of another file before the window tells which take that is.
-        self.title.setText(take.name if take is not None and take.path == path else name)
+        if take is not None and take.path == path:
+            self.title.setText(take.title, number_words(take))
+        else:
+            self.title.setText(name)
         self.title.setToolTip(str(path) if path is not None else "")
         self.title.setEnabled(path is not None)
 
@@ -220,7 +235,8 @@ class TransportBar(QWidget):
             self.seek.set_duration(duration)
         self.seek.set_position(seconds)
         # Where it is counts up as clocks do; how long it is reads as everywhere else.
-        text = f"{clock(int(seconds))} / {clock(duration)}"
+        shown = duration if is_at_end(self._player) else int(seconds)
+        text = f"{clock(shown)} / {clock(duration)}"
         if text != self.time.text():
             self.time.setText(text)
 
@@ -296,30 +312,6 @@ class TransportBar(QWidget):
         self._player.set_device(name)
         if self._preferences is not None:
             self._preferences.set("output_device", name)
-
-
-class _Elided(QLabel):
-    """A line that ends in an ellipsis where there is no room, and is read out whole."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._whole = ""
-        self.setMinimumWidth(60)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def setText(self, text: str) -> None:
-        self._whole = text
-        self.setAccessibleName(text)
-        self._fit()
-
-    def resizeEvent(self, event: object) -> None:
-        self._fit()
-
-    def _fit(self) -> None:
-        metrics = self.fontMetrics()
-        super().setText(
-            metrics.elidedText(self._whole, Qt.TextElideMode.ElideRight, max(self.width(), 60))
-        )
 
 
 def _tool(

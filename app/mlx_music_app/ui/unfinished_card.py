@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from mlx_music_app.engine.saved_queue import SavedQueue
 from mlx_music_app.ui.compose.look import button, label, row
+from mlx_music_app.ui.long_text import WrappedLabel
 from mlx_music_app.ui.style.theme import Space
 from mlx_music_app.ui.words import count
 
@@ -22,7 +23,7 @@ class UnfinishedCard(QFrame):
         self._saved = saved
         self.setProperty("role", "card")
         self._words = label("", "label")
-        self._names = label("", "caption")
+        self._names = WrappedLabel(role="caption")
         self.go_on = button("Go on", tip="Make them now, after what is in the queue already")
         self.forget = button(
             "Forget", "quiet", tip="They will not be made. Takes that are done stay."
@@ -67,7 +68,7 @@ class UnfinishedCard(QFrame):
         self._words.setText(words)
         self._names.setText(", ".join(names))
         self.setAccessibleName(words)
-        self.setAccessibleDescription(self._names.text())
+        self.setAccessibleDescription(", ".join(names))
         these = count(len(jobs), "unfinished job")
         self.go_on.setAccessibleName(f"Go on with {these}")
         self.forget.setAccessibleName(f"Forget {these}")

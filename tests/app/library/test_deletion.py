@@ -119,8 +119,12 @@ def test_what_the_system_refuses_stays(
 
     monkeypatch.setattr(deletion, "move_to_trash", refuse)
     take = home.make()
-    with qtbot.waitSignals([home.library.takesRemoved, home.library.takeAdded]):
+    with (
+        qtbot.waitSignals([home.library.takesRemoved, home.library.takeAdded]),
+        qtbot.waitSignal(home.library.takesRefused) as refused,
+    ):
         home.library.delete([take.id])
+    assert refused.args == [[take.id]]
     home.settle()
     assert home.library.take(take.id) == take
     assert not home.library.can_undo

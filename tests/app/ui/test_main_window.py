@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, Qt, QTimer, QUrl
 from PySide6.QtGui import QAction, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QLineEdit, QMessageBox, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QMessageBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from mlx_music import GenerationRequest
@@ -126,6 +126,54 @@ def test_space_plays_unless_it_is_typed(window: MainWindow, qtbot: QtBot) -> Non
     assert not window.is_playing
 
 
+def test_space_on_a_waveform_plays_what_is_shown(window: MainWindow, qtbot: QtBot) -> None:
+    heard, shown = (add_take(window.parts.library, name) for name in ("Heard", "Shown"))
+    window.show_take(heard)
+    window.takes.play(heard.id)
+    window.parts.player.pause()
+    window.show_take(shown)
+    window.activateWindow()
+    waveform = window.takes.inspector.waveform
+    waveform.setFocus()
+    qtbot.waitUntil(waveform.hasFocus)
+    qtbot.keyClick(waveform, Qt.Key.Key_Space)
+    assert window.is_playing
+    assert window.takes.playback.take == shown
+    qtbot.keyClick(waveform, Qt.Key.Key_Space)
+    assert not window.is_playing
+
+
+def test_the_first_window_fits_the_screen(window: MainWindow) -> None:
+    room = window.screen().availableGeometry()
+    assert room.height() > window.height()  # its title has to go somewhere too
+    assert window.width() <= max(room.width(), window.minimumSizeHint().width())
+
+
+def test_generate_has_its_keys_everywhere(window: MainWindow, qtbot: QtBot) -> None:
+    pressed: list[str] = []
+    window.compose.generateRequested.connect(lambda _: pressed.append(window.place))
+    window.compose.set_request(GenerationRequest(prompt="piano", duration=1.0), title="Evening")
+    window.activateWindow()
+    for place in ("takes", "models", "compose"):
+        window.show_place(place)
+        qtbot.wait(10)  # the menus follow when there is time
+        qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    assert pressed == ["compose"] * 3
+
+
+def test_going_to_the_start_of_a_line_rewinds_nothing(window: MainWindow, qtbot: QtBot) -> None:
+    take = add_take(window.parts.library, "Song")
+    window.show_take(take)
+    to_start = action(window, "Back to the start")
+    assert not to_start.isEnabled()  # nothing is loaded
+    window.takes.play(take.id)
+    window.activateWindow()
+    window.takes.focus_list()
+    qtbot.waitUntil(to_start.isEnabled)
+    window.takes.inspector.notes.setFocus()
+    qtbot.waitUntil(lambda: not to_start.isEnabled())
+
+
 def test_menu_commands_fit_what_is_chosen(window: MainWindow) -> None:
     library = window.parts.library
     takes = [add_take(library, name) for name in ("One", "Two")]
@@ -205,7 +253,7 @@ def test_the_window_is_remembered(open_session: Callable[[], Session]) -> None:
     assert again.queue_is_open
 
 
-@pytest.mark.parametrize("answer", ["Quit", "Go on"])
+@pytest.mark.parametrize("answer", ["Quit", "Keep making music"])
 def test_quitting_asks_while_music_is_made(
     window: MainWindow, qtbot: QtBot, fake_engine: FakeEngine, answer: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -230,7 +278,31 @@ def test_quitting_asks_while_music_is_made(
         "2 jobs in the queue will be stopped. Takes that are done are kept, and they can go on "
         "when MLX Music is opened again."
     ]
-    assert window.isVisible() == (answer == "Go on")
+    assert window.isVisible() == (answer == "Keep making music")
+
+
+def test_the_system_need_not_wait_for_an_answer(
+    window: MainWindow, qtbot: QtBot, fake_engine: FakeEngine
+) -> None:
+    fake_engine.go.clear()
+    window.compose.generateRequested.emit(job())
+    closed: list[bool] = []
+    window.closing.connect(lambda: closed.append(True))
+
+    def end() -> None:
+        assert isinstance(QApplication.activeModalWidget(), QMessageBox)
+        window.close_without_asking()
+
+    def stay() -> None:  # nobody would, but the test must end
+        box = QApplication.activeModalWidget()
+        if isinstance(box, QMessageBox):
+            box.reject()
+
+    QTimer.singleShot(50, end)
+    QTimer.singleShot(1500, stay)
+    window.quit()
+    assert closed == [True]
+    assert not window.isVisible()
 
 
 def test_every_control_has_a_name(window: MainWindow) -> None:
@@ -253,6 +325,7 @@ def test_diagnostics_and_messages(window: MainWindow) -> None:
     assert text.startswith("MLX Music: ")
     assert str(Path.home()) not in text
     assert window.notice.text.startswith("Copied")
+    assert "names of songs" in window.notice.text  # as the log has them
     window.parts.library.problem.emit("The disk is full.")
     assert window.notice.text == "The disk is full."
     window.notice.say("“Rain” is done", action=("play", "Listen"))

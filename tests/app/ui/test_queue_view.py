@@ -51,7 +51,7 @@ def view(qtbot: QtBot, controller: EngineController) -> QueueView:
 
 def titles(view: QueueView) -> list[str]:
     """As they stand on the screen."""
-    return [card.title.words() for card in sorted(view.cards(), key=lambda card: card.y())]
+    return [card.title.text() for card in sorted(view.cards(), key=lambda card: card.y())]
 
 
 def wait_idle(qtbot: QtBot, controller: EngineController) -> None:
@@ -77,25 +77,26 @@ def test_a_running_job_shows_how_far_it_is(
 ) -> None:
     job_id = controller.submit(job("slow   funk,\nbass", title="Night Bus", takes=2))
     card = view.card(job_id)
-    assert card.title.words() == "Night Bus"
-    assert card.prompt.words() == "slow funk, bass"
+    assert card.title.text() == "Night Bus"
+    assert card.prompt.text() == "slow funk, bass"
     assert card.bar.isVisible()
     assert card.picture.isVisible()
     assert not card.left.isVisible()
     engine.step_seconds = 0.03
     engine.go.set()
-    qtbot.waitUntil(lambda: "Step" in card.state.words(), timeout=3000)
-    assert card.state.words().startswith("Take 1 of 2 · Step ")
-    assert card.state.words().endswith("of 10")
+    qtbot.waitUntil(lambda: "Step" in card.state.text(), timeout=3000)
+    assert card.state.text().startswith("Take 1 of 2 · Step ")
+    assert card.state.text().endswith("of 10")
     qtbot.waitUntil(card.left.isVisible, timeout=3000)
     assert card.left.text().endswith("left")
     assert 0 < card.bar.value() < card.bar.maximum()
     qtbot.waitUntil(lambda: card.picture.picture() is not None, timeout=3000)
     wait_idle(qtbot, controller)
-    assert card.state.words() == "Done · 2 takes"
+    assert card.state.text() == "Done · 2 takes"
     assert not card.bar.isVisible()
     assert not card.picture.isVisible()
     assert "Done" in card.accessibleName()
+    assert [action.text() for action in card.menu().actions()] == ["Show takes", "Remove"]
 
 
 def test_cancel_retry_and_remove_by_mouse(
@@ -124,7 +125,7 @@ def test_cancel_retry_and_remove_by_mouse(
     qtbot.mouseClick(view.card(running).close_button, Qt.MouseButton.LeftButton)
     wait_idle(qtbot, controller)
     cancelled = view.card(running)
-    assert cancelled.state.words() == "Cancelled"
+    assert cancelled.state.text() == "Cancelled"
     assert cancelled.close_button.toolTip() == "Remove"
     qtbot.mouseClick(cancelled.close_button, Qt.MouseButton.LeftButton)
     assert view.cards() == [done]
@@ -190,7 +191,7 @@ def test_a_view_shows_what_was_there_before_it(
     controller.submit(job("two"))
     late = QueueView(controller)
     qtbot.addWidget(late)
-    assert [card.title.words() for card in late.cards()] == ["One", "Two"]
+    assert [card.title.text() for card in late.cards()] == ["One", "Two"]
     assert late.card(first).status.state is JobState.RUNNING
 
 
@@ -199,7 +200,7 @@ def test_everything_has_a_name(qtbot: QtBot, view: QueueView, controller: Engine
     second = controller.submit(job("two"))
     card = view.card(second)
     assert card.accessibleName() == "Two, Waiting"
-    for made in (card.up, card.down, card.again, card.close_button):
+    for made in (card.takes, card.up, card.down, card.again, card.close_button):
         assert made.accessibleName().endswith(": Two")
         assert made.toolTip()
     assert [action.text() for action in card.menu().actions()] == ["Cancel"]

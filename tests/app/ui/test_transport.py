@@ -30,6 +30,7 @@ def player(qapp: QApplication) -> Iterator[SilentPlayer]:
 @pytest.fixture
 def bar(qtbot: QtBot, player: SilentPlayer) -> TransportBar:
     bar = TransportBar(player, Preferences())
+    bar.playPressed.connect(player.toggle)
     qtbot.addWidget(bar)
     bar.resize(1000, 68)
     bar.show()
@@ -69,6 +70,8 @@ def test_a_length_reads_as_in_the_list(bar: TransportBar, player: SilentPlayer) 
     assert bar.time.text() == "0:00 / 0:03"
     player.tick(2.9)
     assert bar.time.text() == "0:02 / 0:03"
+    player.tick(2.98, playing=False)
+    assert bar.time.text() == "0:03 / 0:03"
 
 
 def test_a_take_keeps_its_name_when_something_fails(

@@ -53,6 +53,17 @@ def test_the_card_and_the_status_line(window: MainWindow) -> None:
     assert window.parts.controller.jobs() == []
 
 
+def test_a_long_title_stays_within_the_card(open_session: Callable[[], Session]) -> None:
+    title = "Donaudampfschifffahrtsgesellschaftskapitänsmützenschirm" * 2
+    write_queue([job("a", title=title)], queue_file())
+    window = open_session().window
+    assert window is not None
+    window.open_queue()
+    card = window.unfinished
+    assert card.minimumSizeHint().width() < 250
+    assert card.accessibleDescription() == title
+
+
 def test_the_buttons_have_names_and_take_keys(window: MainWindow, qtbot: QtBot) -> None:
     window.open_queue()
     card = window.unfinished
@@ -71,7 +82,7 @@ def test_go_on(window: MainWindow, qtbot: QtBot) -> None:
     window.open_queue()
     qtbot.keyClick(window.unfinished.go_on, Qt.Key.Key_Space)
     assert window.unfinished.isHidden()
-    assert [card.title.words() for card in window.queue.cards()] == ["Night Bus", "B", "C"]
+    assert [card.title.text() for card in window.queue.cards()] == ["Night Bus", "B", "C"]
     assert window.parts.unfinished_jobs() == 3
     assert len(read_queue(queue_file())) == 3
 

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from mlx_music import GenerationRequest, InvalidRequest
-from mlx_music.request import SINGER_FIELDS, WORKING_GROUP, limit_of
+from mlx_music.request import MAX_SOURCE_DURATION, SINGER_FIELDS, WORKING_GROUP, limit_of
 from mlx_music_app.models.choice import ModelChoice
 from mlx_music_app.ui.compose.advanced import AdvancedDrawer
 from mlx_music_app.ui.compose.fields import FIELDS, FieldRow
@@ -36,6 +36,9 @@ from mlx_music_app.ui.words import clock
 
 #: Seconds: a frame of the model.
 _END_TOLERANCE = 0.09
+
+#: Seconds of a recording that the engine works on, at least.
+SHORTEST = 0.5
 
 #: Fields that say what is worked on and how. Those that a use of the form does not show are
 #: carried along as they came.
@@ -132,8 +135,20 @@ class Form(QObject):
     def _check_recording(self) -> None:
         """What can be known of a recording's length before it is read."""
         length = None if self.work is None else self.work.duration
-        if length is None:
+        if length is None or not self.mode.needs:
             return
+        if length < SHORTEST:
+            raise InvalidRequest(
+                self.mode.needs,
+                f"lasts {length:.2g} seconds, which is too short; it must last at least "
+                f"{SHORTEST:g} seconds",
+            )
+        if length > MAX_SOURCE_DURATION:
+            raise InvalidRequest(
+                self.mode.needs,
+                f"lasts {clock(length)}, which is too long; it must last at most "
+                f"{clock(MAX_SOURCE_DURATION, 2, short=True)}",
+            )
         if self.mode is REPAINT:
             for name in ("repaint_start", "repaint_end"):
                 # Lengths are read off displays: a little beyond the end is the end.
@@ -314,6 +329,7 @@ class Form(QObject):
             "carried": dict(self._carried),
             "defaults": self._defaults,
             "fields": {name: made.control.state() for name, made in self.rows.items()},
+            "left": {key: dict(typed) for key, typed in self._left.items()},
             "lyrics": self.lyrics.state(),
             "language": self.lyrics.language.state(),
         }
@@ -323,6 +339,8 @@ class Form(QObject):
         mode, work = MODES[state["mode"]], state["work"]
         carried = {name: FIELDS[name].default for name in WORKING} | dict(state["carried"])
         shown = None if work is None else Work.from_json(work)
+        # Drafts of earlier versions do not have it.
+        left = {str(key): dict(typed) for key, typed in state.get("left", {}).items()}
         self._loading = True
         try:
             self._carried = carried
@@ -331,7 +349,7 @@ class Form(QObject):
                 self.rows[name].control.set_state(value)
             self.lyrics.set_state(state["lyrics"])
             self.lyrics.language.set_state(state["language"])
-            self._left.clear()
+            self._left = left
             self._set_mode(mode, shown)
         finally:
             self._loading = False

@@ -158,10 +158,9 @@ class LyricsEditor(Control):
         self.outlineUsed.emit()
 
     def _enable(self) -> None:
-        sung = self._is_sung()
+        # Words can be written for a model that sings while another one is chosen.
         for widget in (self.text, self._sections, self.language):
-            widget.setEnabled(sung)
-        self.instrumental.setEnabled(self._sings)
+            widget.setEnabled(not self.instrumental.isChecked())
         self.silent.setVisible(not self._sings)
         self._edited()
 
@@ -184,7 +183,7 @@ class LyricsEditor(Control):
 
     def _show_counts(self) -> None:
         lines = self.text.sung_lines()
-        if not self._is_sung():
+        if self.instrumental.isChecked():
             words = "Nothing is sung"
         elif not lines:
             words = "No words: an instrumental"

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, QEvent, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QLineEdit, QScrollArea, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QBoxLayout,
+    QLineEdit,
+    QScrollArea,
+    QSizePolicy,
+    QWidget,
+)
 
 from mlx_music_app.ui.compose.form import Form
 from mlx_music_app.ui.compose.look import column, row
@@ -57,6 +64,9 @@ class ComposePage(QScrollArea):
         box.setContentsMargins(24, 16, 24, 24)
         content.setLayout(box)
         form.advanced.opened.connect(self.settle)
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            app.focusChanged.connect(self._follow_focus)
         self._arrange()
 
     @property
@@ -108,6 +118,18 @@ class ComposePage(QScrollArea):
 
     def minimumSizeHint(self) -> QSize:
         return QSize(480, 320)
+
+    def _follow_focus(self, old: QWidget | None, now: QWidget | None) -> None:
+        """Bring what the keyboard came to into sight, also from outside of the page.
+
+        Not what is clicked, which would move away under the pointer, and not when the window
+        comes back, in which nothing had the focus: the page stays where it was scrolled to.
+        """
+        if old is None or now is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return
+        page = self.widget()
+        if page is not None and page.isAncestorOf(now):
+            self.ensureWidgetVisible(now, 24, 24)
 
     def _arrange(self) -> None:
         beside = self.width() >= _WIDE and Part.LYRICS in self._mode.parts

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QSizePolicy, QWidget
 from mlx_music.request import EDIT_PRESETS
 from mlx_music_app.ui.compose.fields import FieldRow
 from mlx_music_app.ui.compose.grid import FieldGrid
-from mlx_music_app.ui.compose.look import Segments, button, column, label, row
+from mlx_music_app.ui.compose.look import Segments, button, column, give_way, label, row
 from mlx_music_app.ui.compose.modes import (
     COMPOSE,
     EXTEND,
@@ -20,6 +20,7 @@ from mlx_music_app.ui.compose.modes import (
     Mode,
     Work,
 )
+from mlx_music_app.ui.long_text import Elided
 from mlx_music_app.ui.style.theme import theme
 from mlx_music_app.ui.words import clock
 
@@ -92,7 +93,7 @@ class SourceStrip(QFrame):
             field = self.rows[name].control.field()
             if isinstance(field, QLineEdit):
                 field.setPlaceholderText(words)
-        self.name = label("", "heading", wrap=False)
+        self.name = Elided("heading", Qt.TextElideMode.ElideMiddle)
         self.facts = label("", "caption", wrap=False)
         self.back = button("Back to new music", "quiet", icon_name="close")
         self.back.clicked.connect(self.backClicked)
@@ -100,7 +101,7 @@ class SourceStrip(QFrame):
         self.modes = Segments(choices, "What to do")
         self.modes.chosen.connect(self.modeChosen)
         self.hint = label("", "caption")
-        self.problem = label("", "error")
+        self.problem = give_way(label("", "error"))
         self.bar = RegionBar()
         presets = [(name, name.replace("_", " ").capitalize()) for name in EDIT_PRESETS]
         self.presets = Segments(presets, "How far to go")
@@ -110,9 +111,10 @@ class SourceStrip(QFrame):
             row(label("How far to go", "label", wrap=False), self.presets, 1)
         )
         self._grid: FieldGrid | None = None
-        names = column(self.name, self.facts, gap=2)
+        top = row(column(self.name, self.facts, gap=2), self.back)
+        top.setStretch(0, 1)
         self._box = column(
-            row(names, 1, self.back),
+            top,
             row(self.modes, 1),
             self.hint,
             self.problem,
@@ -130,6 +132,7 @@ class SourceStrip(QFrame):
         self._mode, self._work = mode, work
         self.setVisible(mode is not COMPOSE)
         self.name.setText(work.name)
+        self.name.setToolTip(work.name)
         self.hint.setText(mode.hint)
         self.modes.choose(mode.key)
         able = work.modes()

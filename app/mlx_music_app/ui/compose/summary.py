@@ -37,4 +37,7 @@ def summary_of(
     words = made if length is None else f"{made} of {clock(length)}"
     if Part.LYRICS in mode.parts and not request.lyrics.strip():
         words += ", instrumental"
-    return words if seconds is None else f"{words}  ·  about {time_in_words(seconds)}"
+    if seconds is None:
+        return words
+    time = time_in_words(seconds)
+    return f"{words}  ·  {time if time.startswith('a few') else f'about {time}'}"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QShortcut
+from PySide6.QtCore import QEvent, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from mlx_music import GenerationRequest
@@ -57,6 +57,7 @@ class ComposeView(QWidget):
         self._preferences = preferences
         self._parent: int | None = None
         self._before: dict[str, Any] | None = None
+        self._begun: dict[str, Any] | None = None
         self._touched = False
         self._problems: dict[str, str] = {}
         self._expect: Expect | None = None
@@ -69,7 +70,6 @@ class ComposeView(QWidget):
         box = column(self.page, self.bar, gap=0)
         box.setStretch(0, 1)
         self.setLayout(box)
-        self.setFocusProxy(self.form.tags.edit)
         self.drop_zones = DropZones(self)
         self.drop_zones.dropped.connect(self._dropped)
         self._connect()
@@ -125,9 +125,10 @@ class ComposeView(QWidget):
         self._parent = parent
         self.page.title_edit.setText(title)
         self._before = None
+        self._begun = self.state()
         self._touched = False
         what = f"the settings of {title}" if title else "other settings"
-        self.notice.tell(f"The form shows {what}.", lambda: self._show_state(before))
+        self._tell_replaced(f"The form was filled with {what}.", before)
         self._refresh()
 
     def start_anew(self) -> None:
@@ -140,7 +141,7 @@ class ComposeView(QWidget):
         self.settings.set_takes(1)
         self._parent = self._before = None
         self._touched = False
-        self.notice.tell("The form is empty.", lambda: self._show_state(before))
+        self._tell_replaced("The form was emptied.", before)
         self._refresh()
         self.form.tags.edit.setFocus()
 
@@ -163,12 +164,16 @@ class ComposeView(QWidget):
         self._begin(work, task, None, title="", model="")
 
     def back(self) -> None:
-        """From work on a recording to what was composed before."""
+        """From work on a recording to what was composed before; Undo brings back what was
+        changed since the work began."""
+        before, is_edited = self.state(), self._is_edited()
         if self._before is not None:
             self._show_state(self._before)
         else:
             self.form.leave_work()
             self._parent = None
+        if is_edited:
+            self._tell_replaced("Back to new music.", before)
         self.form.tags.edit.setFocus()
 
     def accept(self, dropped: Dropped, zone: str = "") -> bool:
@@ -205,7 +210,7 @@ class ComposeView(QWidget):
         if was_drawn:
             used = request.retake_seed if is_variation else request.seed
             self.form.seed_control.note_used(used)
-        self.notice.hide()
+        self.notice.settle()
         self.save_draft()
         self.generateRequested.emit(job)
 
@@ -247,13 +252,46 @@ class ComposeView(QWidget):
             self.settings.set_takes(int(state["takes"]))
             self.form.lyrics.set_outline(str(state["outline"]))
             self.form.advanced.open(bool(state["advanced"]))
-            self._parent, self._before = parent, before
+            self._parent, self._before, self._begun = parent, before, None
         finally:
             self._restoring = False
         self._mode_changed()
         self._refresh()
 
+    # Ways back
+
+    def _is_edited(self) -> bool:
+        """Whether work on a recording holds what was typed or chosen since it began."""
+        return self.form.mode is not COMPOSE and not _same(self.state(), self._begun)
+
+    def _tell_replaced(self, words: str, before: dict[str, Any]) -> None:
+        """Tell what happened to the form, with a way back to how it was before.
+
+        An older way back stays if nothing was replaced.
+        """
+        if not _same(self.state(), before):
+            self.notice.tell(words, lambda: self._bring_back(before))
+
+    def _bring_back(self, state: dict[str, Any]) -> None:
+        """Undo, which can be undone itself: the form may have been filled in since."""
+        replaced = self.state()
+        self._show_state(state)
+        self.notice.tell("Brought back.", lambda: self._bring_back(replaced))
+
     # Wiring
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.WindowActivate:
+            self._look_again()
+        return super().event(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._look_again()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        # Not a focus proxy: Tab would lead to it past the title.
+        self.form.tags.edit.setFocus(event.reason())
 
     def _connect(self) -> None:
         self.form.changed.connect(self._form_changed)
@@ -288,13 +326,17 @@ class ComposeView(QWidget):
         if mode not in work.modes():
             self.notice.tell(f"{work.name} cannot be used for that: {mode.words.lower()}.")
             return
+        before, is_edited = self.state(), self._is_edited()
         if self.form.mode is COMPOSE:
-            self._before = self.state() | {"before": None}
+            self._before = before | {"before": None}
         self._choose_model(model)
         self.form.work_on(mode, work, region, left=task == "extend_left")
         self.page.title_edit.setText(title)
+        self._begun = self.state()
         self._touched = False
-        self.notice.hide()
+        self.notice.settle()
+        if is_edited:
+            self._tell_replaced(f"The form was filled with {work.name}.", before)
         self.page.verticalScrollBar().setValue(0)
         self._refresh()
 
@@ -343,6 +385,11 @@ class ComposeView(QWidget):
             self._touched = True
         self._refresh()
 
+    def _look_again(self) -> None:
+        """A recording may have come or gone while nobody looked."""
+        if self.form.work is not None:
+            self._refresh()
+
     def _refresh(self) -> None:
         """Show what is wrong where it is, and what would be made; keep the draft soon."""
         if self._restoring:
@@ -390,3 +437,9 @@ class ComposeView(QWidget):
             self._touched = True
             self._refresh()
             self.page.reveal(field)
+
+
+def _same(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
+    """Whether two states of the form hold the same words and settings."""
+    held = ("title", "model", "takes", "outline", "form")
+    return other is not None and all(one[name] == other[name] for name in held)

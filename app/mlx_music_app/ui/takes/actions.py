@@ -170,8 +170,8 @@ class TakeActions(QObject):
     def set_tags(self, take_id: int, tags: Sequence[str]) -> None:
         self._attempt(partial(self._library.set_tags, take_id, tags))
 
-    def set_notes(self, take_id: int, notes: str) -> None:
-        self._attempt(partial(self._library.set_notes, take_id, notes))
+    def set_notes(self, take_id: int, notes: str) -> bool:
+        return self._attempt(partial(self._library.set_notes, take_id, notes))
 
     def _prepares(self, takes: Sequence[Take], region: Region | None, *, to_copy: bool) -> bool:
         """Whether files have to be made that take long; they are on their way then."""

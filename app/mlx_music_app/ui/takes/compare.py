@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QWidget
 
 from mlx_music_app.library.take import Take
-from mlx_music_app.ui.compose.look import icon_button, label
+from mlx_music_app.ui.compose.look import icon_button
+from mlx_music_app.ui.long_text import Elided
 from mlx_music_app.ui.style.theme import Space
+from mlx_music_app.ui.takes.model import number_words
 
 
 class CompareBar(QFrame):
@@ -34,9 +36,12 @@ class CompareBar(QFrame):
             self._group.addButton(made, place)
             self.buttons.append(made)
             layout.addWidget(made)
-        self._words = label("", "caption", wrap=False)
-        layout.addSpacing(Space.M)
-        layout.addWidget(self._words, 1)
+        self.names: list[Elided] = []
+        for _ in "AB":
+            name = Elided("caption")
+            self.names.append(name)
+            layout.addSpacing(Space.M)
+            layout.addWidget(name, 1)
         close = icon_button("close", "Stop comparing")
         close.clicked.connect(self.close_comparison)
         layout.addWidget(close)
@@ -58,8 +63,10 @@ class CompareBar(QFrame):
     def compare(self, first: Take, second: Take) -> None:
         """Begin, with A to be heard."""
         self._takes = [first, second]
-        for made, take in zip(self.buttons, self._takes, strict=True):
+        for made, name, take in zip(self.buttons, self.names, self._takes, strict=True):
             made.setAccessibleName(f"Hear {take.name}")
+            name.setText(f"{made.text()}  {take.title}", number_words(take))
+            name.setToolTip(take.name)
         self.show()
         self.pick(0)
 
@@ -73,11 +80,6 @@ class CompareBar(QFrame):
         if not self.active:
             return
         self.buttons[place].setChecked(True)
-        names = [take.name for take in self._takes]
-        self._words.setText(
-            "   ".join(f"{letter}  {name}" for letter, name in zip("AB", names, strict=True))
-        )
-        self._words.setTextInteractionFlags(Qt.TextInteractionFlag.NoTextInteraction)
         self.picked.emit(self._takes[place])
 
     def forget(self, ids: object) -> None:

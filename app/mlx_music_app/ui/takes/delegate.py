@@ -26,9 +26,10 @@ from PySide6.QtWidgets import (
 )
 
 from mlx_music_app.library.take import Take
+from mlx_music_app.ui.long_text import elided
 from mlx_music_app.ui.style.icons import icon
 from mlx_music_app.ui.style.theme import Radius, Space, theme
-from mlx_music_app.ui.takes.model import ID_ROLE, TAKE_ROLE
+from mlx_music_app.ui.takes.model import ID_ROLE, TAKE_ROLE, number_words
 from mlx_music_app.ui.takes.thumbnails import Thumbnails
 from mlx_music_app.ui.words import clock, day
 
@@ -152,7 +153,7 @@ class TakeDelegate(QStyledItemDelegate):
             title.setRight(title.right() - 18)
         painter.setFont(theme().font("label"))
         painter.setPen(colour("text_disabled" if take.missing else "text"))
-        text = _draw_elided(painter, title, take.name)
+        text = _draw_elided(painter, title, take.title, number_words(take))
         if take.parent is not None:
             at = title.left() + QFontMetrics(painter.font()).horizontalAdvance(text) + Space.XS
             self._family.paint(painter, QRect(at, title.center().y() - 7, 15, 15))
@@ -231,9 +232,8 @@ def _middle(where: QRect, side: int) -> QRect:
     return QRect(where.center().x() - side // 2, where.center().y() - side // 2, side, side)
 
 
-def _draw_elided(painter: QPainter, where: QRect, text: str) -> str:
-    metrics = QFontMetrics(painter.font())
-    shown = metrics.elidedText(text, Qt.TextElideMode.ElideRight, where.width())
+def _draw_elided(painter: QPainter, where: QRect, text: str, tail: str = "") -> str:
+    shown = elided(QFontMetrics(painter.font()), text, where.width(), tail)
     flags = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextSingleLine
     painter.drawText(where, int(flags), shown)
     return shown

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from mlx_music_app.library.take import Take
+from mlx_music_app.ui.long_text import ElidedButton
 from mlx_music_app.ui.style.icons import icon
 from mlx_music_app.ui.style.theme import Space
+from mlx_music_app.ui.takes.model import number_words
 from mlx_music_app.ui.words import clock
 
 _VERBS = {
@@ -52,8 +54,11 @@ class FamilyTree(QWidget):
 
     def _row(self, take: Take, depth: int, current: bool) -> QPushButton:
         verb = made_how(take)
-        words = f"{take.name}  ·  {verb}" if verb else take.name
-        row = QPushButton(f"{words}  ·  {clock(take.duration)}".replace("&", "&&"))
+        facts = f"  ·  {verb}" if verb else ""
+        # Long titles are alike in the beginning: what tells them apart is never cut off.
+        row = ElidedButton(take.title, f"{number_words(take)}{facts}  ·  {clock(take.duration)}")
+        row.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        row.setToolTip(take.name)
         row.setProperty("role", "nav")
         row.setProperty("take", take.id)
         row.setIcon(icon("family" if depth else "music", "text_tertiary"))

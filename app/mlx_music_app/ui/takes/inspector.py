@@ -22,6 +22,7 @@ from mlx_music_app.library.library import Library
 from mlx_music_app.library.peaks import peaks_of
 from mlx_music_app.library.take import Take
 from mlx_music_app.ui.compose.look import Flow, button, icon_button, label, row
+from mlx_music_app.ui.long_text import WrappedLabel
 from mlx_music_app.ui.reveal import reveal_words
 from mlx_music_app.ui.style.icons import icon
 from mlx_music_app.ui.style.theme import Space
@@ -65,6 +66,8 @@ class Inspector(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # There is nothing to do with the page itself: Tab goes to what is on it.
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setAccessibleName("About the take")
         page = QWidget()
         page.setProperty("role", "page")
@@ -91,7 +94,7 @@ class Inspector(QScrollArea):
         self.star.setIcon(icon("star", on="star"))
         self.star.setCheckable(True)
         self.star.clicked.connect(self._save_star)
-        self._facts = label("", "caption")
+        self._facts = WrappedLabel(role="caption")
         self._box.addLayout(row(self.title, self.star))
         self._box.addWidget(self._facts)
         self.missing = QFrame()
@@ -99,7 +102,7 @@ class Inspector(QScrollArea):
         self.missing.setProperty("tone", "warning")
         locate = button("Locate…")
         locate.clicked.connect(self._on_locate)
-        self._missing_words = label("", "caption")
+        self._missing_words = WrappedLabel(role="caption")
         notice = row(self._missing_words, locate)
         notice.setContentsMargins(Space.M, Space.S, Space.S, Space.S)
         notice.setStretch(0, 1)
@@ -152,9 +155,10 @@ class Inspector(QScrollArea):
         self.notes.setAccessibleName("Notes")
         self.notes.setTabChangesFocus(True)
         self.notes.setFixedHeight(72)
+        self._notes_unsaved = False
         self._notes_timer = QTimer(self, singleShot=True, interval=600)
-        self.notes.textChanged.connect(self._notes_timer.start)
-        self._notes_timer.timeout.connect(self.save_now)
+        self._notes_timer.timeout.connect(self._save_notes)
+        self.notes.textChanged.connect(self._on_notes_typed)
         self.family = FamilyTree()
         self.family.pressed.connect(self.familyPressed)
         self._family_title = label("Family", "section")
@@ -185,10 +189,10 @@ class Inspector(QScrollArea):
 
     def show_take(self, take: Take) -> None:
         """Show it; the same take again only takes over what changed."""
-        before, self._take = self._take, take
-        other = before is None or before.id != take.id
+        other = self._take is None or self._take.id != take.id
         if other:
-            self._save_notes_of(before)
+            self.save_now()
+        before, self._take = self._take, take
         if other or not self.title.hasFocus():
             self.title.setText(take.title)
             self.title.setCursorPosition(0)
@@ -200,7 +204,7 @@ class Inspector(QScrollArea):
         for part in (self.export, self.copy, self.reveal, *self.work.values()):
             part.setEnabled(not take.missing)
         self.tags.set_tags(take.tags, self._library.all_tags())
-        if other or not (self.notes.hasFocus() or self._notes_timer.isActive()):
+        if other or not (self.notes.hasFocus() or self._notes_unsaved):
             self._set_notes(take.notes)
         family = self._library.family(take.id)
         self._family_title.setVisible(len(family) > 1)
@@ -218,7 +222,10 @@ class Inspector(QScrollArea):
 
     def save_now(self) -> None:
         """Write what was typed and not yet written."""
-        self._save_notes_of(self._take)
+        if self.title.isModified():
+            self._save_title()
+        self._save_notes()
+        self.tags.commit()
 
     def _show_sound(self, take: Take) -> None:
         self.waveform.set_take(take, None)
@@ -307,15 +314,21 @@ class Inspector(QScrollArea):
         if self._take is not None:
             self._actions.set_tags(self._take.id, tags)
 
-    def _save_notes_of(self, take: Take | None) -> None:
-        if take is not None and self._notes_timer.isActive():
-            self._notes_timer.stop()
-            if self.notes.toPlainText() != take.notes:
-                self._actions.set_notes(take.id, self.notes.toPlainText())
+    def _on_notes_typed(self) -> None:
+        self._notes_unsaved = True
+        self._notes_timer.start()
+
+    def _save_notes(self) -> None:
+        self._notes_timer.stop()
+        take, notes = self._take, self.notes.toPlainText()
+        if take is not None and self._notes_unsaved:
+            saved = notes == take.notes or self._actions.set_notes(take.id, notes)
+            self._notes_unsaved = not saved
 
     def _set_notes(self, text: str) -> None:
         if text != self.notes.toPlainText():
             self.notes.setPlainText(text)
+        self._notes_unsaved = False
         self._notes_timer.stop()
 
 

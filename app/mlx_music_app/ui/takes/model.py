@@ -205,6 +205,11 @@ class TakesModel(QAbstractListModel):
         self._set_ids(self._ids)
 
 
+def number_words(take: Take) -> str:
+    """What a take's name has after its title: a space and its number, or nothing."""
+    return take.name.removeprefix(take.title)
+
+
 def spoken(take: Take) -> str:
     """A row in one sentence, for a screen reader."""
     parts = [take.name, clock(take.duration), day(take.created)]

@@ -10,10 +10,15 @@ from mlx_music_app.audio.player import Player
 from mlx_music_app.library.take import Take
 
 
+def is_at_end(player: Player) -> bool:
+    """Whether all of the file was heard. A length is no whole number of milliseconds."""
+    return 0.0 < player.duration <= player.position + 0.001
+
+
 class Playback(QObject):
     """Loads takes into the player as they are wanted, and says no where the file is gone."""
 
-    changed = Signal()  # another take, or it began or stopped to play
+    changed = Signal()  # another take, another name of it, or it began or stopped to play
     moved = Signal(object, float)  # Take, seconds
     refused = Signal(str)
 
@@ -21,6 +26,8 @@ class Playback(QObject):
         super().__init__(parent)
         self._player = player
         self._take: Take | None = None
+        #: The last take whose file was gone.
+        self.refused_take: Take | None = None
         player.positionChanged.connect(self._on_position)
         player.stateChanged.connect(self._on_state)
 
@@ -47,8 +54,8 @@ class Playback(QObject):
             self._player.play()
 
     def prepare(self, take: Take) -> None:
-        """Load it to be played next, unless something is being listened to."""
-        if not self._is_loaded(take) and not self._player.playing and not take.missing:
+        """Load it to be played next, unless something is listened to, or will be after a pause."""
+        if self._is_over() and not self._is_loaded(take) and not take.missing:
             self._load(take)
 
     def seek(self, take: Take, seconds: float) -> None:
@@ -80,7 +87,16 @@ class Playback(QObject):
     def update(self, take: Take) -> None:
         """The take was renamed or moved."""
         if self._take is not None and self._take.id == take.id and self._take.path == take.path:
+            renamed = self._take.name != take.name
             self._take = take
+            if renamed:
+                self.changed.emit()
+
+    def _is_over(self) -> bool:
+        """Whether nothing is loaded, or it was not begun, or heard to its end."""
+        player = self._player
+        waits = not player.playing and (player.position == 0.0 or is_at_end(player))
+        return player.path is None or waits
 
     def _is_loaded(self, take: Take) -> bool:
         return self.take is not None and self.take.id == take.id
@@ -95,6 +111,7 @@ class Playback(QObject):
         return True
 
     def _refuse(self, take: Take) -> None:
+        self.refused_take = take
         self.refused.emit(
             f"{take.path.name} is not where it was: {take.path.parent}. "
             "Put it back, or choose Locate to say where it is."

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 
 from mlx_music import GenerationRequest
 from mlx_music.request import limit_of
 from mlx_music_app.ui.compose.look import button, label
 from mlx_music_app.ui.compose.words import CHOICES, label_of
+from mlx_music_app.ui.long_text import WrappedLabel
 from mlx_music_app.ui.style.theme import Space
 
 #: Fields with a place of their own.
@@ -63,14 +64,16 @@ class RequestTable(QWidget):
         box.setSpacing(Space.S)
         for title, text in words_of(self._request):
             box.addWidget(label(title, "section"))
-            box.addWidget(_selectable(label(text, "body")))
+            box.addWidget(_selectable(text))
         form = QFormLayout()
         form.setHorizontalSpacing(Space.L)
         form.setVerticalSpacing(Space.XS)
+        # A Mac would make the values as narrow as they can be.
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         rows = settings_of(self._request, everything=self._all)
         for name, value in [("Model", model_words(self.property("model"))), *rows]:
-            form.addRow(label(name, "caption", wrap=False), _selectable(label(value, "body")))
+            form.addRow(label(name, "caption", wrap=False), _selectable(value))
         box.addLayout(form)
         self._box.replaceWidget(self._body, body)
         self._body.hide()
@@ -119,7 +122,8 @@ def _written(name: str, value: Any) -> str:
     return CHOICES.get(name, {}).get(str(value), str(value))
 
 
-def _selectable(words: QLabel) -> QLabel:
+def _selectable(text: str) -> WrappedLabel:
+    words = WrappedLabel(text)
     words.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse
         | Qt.TextInteractionFlag.TextSelectableByKeyboard

@@ -8,6 +8,7 @@ from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtWidgets import QCompleter, QLineEdit, QPushButton, QWidget
 
 from mlx_music_app.ui.compose.look import Flow
+from mlx_music_app.ui.long_text import ElidedButton
 from mlx_music_app.ui.style.icons import icon
 from mlx_music_app.ui.style.theme import Space
 
@@ -16,6 +17,9 @@ class TagsEditor(QWidget):
     """Emits the whole new list whenever the person changes it."""
 
     edited = Signal(object)  # tuple of str
+
+    #: Pixels; in a narrow inspector, the longest tag still has its cross in sight.
+    CHIP_WIDTH = 240
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -29,7 +33,7 @@ class TagsEditor(QWidget):
         self.field.setMaxLength(60)
         self.field.setFixedSize(130, 28)
         self.field.setProperty("role", "inline")
-        self.field.returnPressed.connect(self._add)
+        self.field.returnPressed.connect(self.commit)
         self._known = QStringListModel(self)
         completer = QCompleter(self._known, self)
         completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
@@ -55,25 +59,27 @@ class TagsEditor(QWidget):
             self._flow.addWidget(part)
         self.updateGeometry()
 
-    def _chip(self, tag: str) -> QPushButton:
-        chip = QPushButton(tag.replace("&", "&&"), self)
-        chip.setProperty("role", "chip")
-        chip.setProperty("tag", tag)
-        chip.setIcon(icon("close", "text_tertiary"))
-        chip.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
-        chip.setToolTip("Remove this tag")
-        chip.setAccessibleName(f"Remove the tag {tag}")
-        chip.clicked.connect(self._remove)
-        chip.show()
-        return chip
-
-    def _add(self) -> None:
+    def commit(self) -> None:
+        """Add what is typed in the field, if anything."""
         new = [part.strip().lstrip("#").strip() for part in self.field.text().split(",")]
         known = {tag.lower() for tag in self._tags}
         added = tuple(tag for tag in dict.fromkeys(new) if tag and tag.lower() not in known)
         self.field.clear()
         if added:
             self._change((*self._tags, *added))
+
+    def _chip(self, tag: str) -> QPushButton:
+        chip = ElidedButton(tag, parent=self)
+        chip.setMaximumWidth(self.CHIP_WIDTH)
+        chip.setProperty("role", "chip")
+        chip.setProperty("tag", tag)
+        chip.setIcon(icon("close", "text_tertiary"))
+        chip.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+        chip.setToolTip(f"Remove the tag {tag}")
+        chip.setAccessibleName(f"Remove the tag {tag}")
+        chip.clicked.connect(self._remove)
+        chip.show()
+        return chip
 
     def _remove(self) -> None:
         tag = self.sender().property("tag")

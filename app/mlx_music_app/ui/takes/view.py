@@ -146,6 +146,7 @@ class TakesView(QWidget):
         self.actions_of_takes.said.connect(self.undo.say)
         self._library.takeChanged.connect(self._on_take_changed)
         self._library.takesRemoved.connect(self.compare.forget)
+        self._library.takesRefused.connect(self._on_refused)
         self.playback.changed.connect(self._on_playback)
         self.playback.moved.connect(self._on_moved)
         self.playback.refused.connect(self.failed)
@@ -316,6 +317,12 @@ class TakesView(QWidget):
         self.playback.update(take)
         if current is not None and current.id == take_id:
             self.inspector.show_take(take)
+
+    def _on_refused(self, ids: Sequence[int]) -> None:
+        # What the bar says of them is not so; why, the library's `problem` tells.
+        self.undo.hide()
+        self.model.flush()
+        self.list.select(ids)
 
     def _on_star(self, take_id: int) -> None:
         take = self._library.take(take_id)

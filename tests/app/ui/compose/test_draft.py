@@ -70,6 +70,18 @@ def test_a_default_of_the_model_is_no_change_after_a_restart(
     assert again.request().num_inference_steps == 20
 
 
+def test_a_draft_of_an_earlier_version_is_read(
+    make_view: Callable[[], ComposeView],
+) -> None:
+    view = make_view()
+    view.form.tags.set_value("mine")
+    view.save_draft()
+    old = json.loads(draft.draft_file().read_text("utf-8"))
+    del old["form"]["left"]
+    draft.draft_file().write_text(json.dumps(old), "utf-8")
+    assert make_view().form.tags.value() == "mine"
+
+
 def test_quitting_keeps_the_last_words(make_view: Callable[[], ComposeView]) -> None:
     view = make_view()
     view.form.tags.set_value("at the last moment")

@@ -17,6 +17,8 @@ from mlx_music_app.background import Background
 from mlx_music_app.ui.compose import ComposeView
 from mlx_music_app.ui.compose.lyrics_diff import changed_lines, count_changes
 
+from .conftest import SINGER, SKETCH
+
 
 def test_section_buttons_write_tags_on_their_own_lines(qtbot: QtBot, view: ComposeView) -> None:
     lyrics = view.form.lyrics
@@ -39,6 +41,19 @@ def test_lines_that_are_sung_are_counted(view: ComposeView) -> None:
     assert lyrics.counts.text() == "No words: an instrumental"
     lyrics.text.set_text("[verse]\none\n\n[chorus] two\nthree")
     assert lyrics.counts.text() == "3 lines"
+
+
+def test_words_can_be_written_for_a_model_that_sings(qtbot: QtBot, view: ComposeView) -> None:
+    view.settings.model.choose(SKETCH.value)
+    lyrics = view.form.lyrics
+    assert lyrics.silent.isVisible()
+    assert "does not sing" in lyrics.silent.text()
+    qtbot.mouseClick(lyrics.section_buttons["verse"], Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(lyrics.text, "The boats are in")
+    assert lyrics.counts.text() == "1 line"
+    assert view.request().lyrics == ""
+    view.settings.model.choose(SINGER.value)
+    assert view.request().lyrics == "[verse]\nThe boats are in"
 
 
 def test_tokens_are_counted_in_the_background(qtbot: QtBot, view: ComposeView) -> None:

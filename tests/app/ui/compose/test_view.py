@@ -11,14 +11,18 @@ from PySide6.QtWidgets import (
     QComboBox,
     QLineEdit,
     QPlainTextEdit,
+    QPushButton,
     QSlider,
     QTextEdit,
+    QVBoxLayout,
+    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
 from mlx_music import GenerationRequest, InvalidRequest
 from mlx_music_app.engine.jobs import Job
 from mlx_music_app.models.choice import ModelChoice
+from mlx_music_app.preferences import Preferences
 from mlx_music_app.ui.compose import ComposeView
 
 from .conftest import SINGER, SKETCH
@@ -148,7 +152,6 @@ def test_a_model_brings_its_defaults_and_limits(view: ComposeView) -> None:
     request = view.request()
     assert (request.num_inference_steps, request.duration) == (20, 30.0)
     assert request.lyrics == "", "what is not sung is not sent"
-    assert not view.form.lyrics.text.isEnabled()
     assert not view.form.lyrics.silent.isHidden()
     view.form.duration.set_value(91.0)
     assert "90 seconds" in view.form.duration.error.text()
@@ -203,6 +206,40 @@ def test_start_anew_empties_the_form(view: ComposeView) -> None:
     assert view.request().omega_scale == 3.0
 
 
+def test_undo_can_be_undone(qtbot: QtBot, view: ComposeView) -> None:
+    view.form.tags.set_value("old")
+    view.start_anew()
+    view.form.tags.set_value("new")
+    view.form.lyrics.text.set_text("new words")
+    qtbot.mouseClick(view.notice.undo, Qt.MouseButton.LeftButton)
+    assert view.form.tags.value() == "old"
+    assert view.notice.words.text() == "Brought back."
+    qtbot.mouseClick(view.notice.undo, Qt.MouseButton.LeftButton)
+    assert (view.form.tags.value(), view.form.lyrics.value()) == ("new", "new words")
+    qtbot.mouseClick(view.notice.undo, Qt.MouseButton.LeftButton)
+    assert view.form.tags.value() == "old"
+
+
+def test_what_changes_nothing_keeps_the_way_back(view: ComposeView) -> None:
+    view.form.tags.set_value("mine")
+    view.start_anew()
+    view.start_anew()
+    view.notice.undo.click()
+    assert view.form.tags.value() == "mine"
+
+
+def test_generating_keeps_the_way_back(qtbot: QtBot, view: ComposeView) -> None:
+    view.form.tags.set_value("mine")
+    view.set_request(GenerationRequest(prompt="theirs"), title="Theirs")
+    _generate(qtbot, view)
+    assert view.notice.isVisible()
+    qtbot.mouseClick(view.notice.undo, Qt.MouseButton.LeftButton)
+    assert view.form.tags.value() == "mine"
+    view.notice.tell("Only news.")
+    _generate(qtbot, view)
+    assert not view.notice.isVisible()
+
+
 def test_the_time_it_takes_is_estimated(view: ComposeView) -> None:
     view.form.tags.set_value("folk")
     view.set_estimator(lambda model, request: {"sample": 60.0, "decode": 15.0})
@@ -248,6 +285,46 @@ def test_tab_goes_from_the_style_to_the_button(qtbot: QtBot, view: ComposeView) 
     ]
     places = [seen.index(widget) for widget in order]
     assert places == sorted(places)
+
+
+def test_tab_into_the_page_leads_to_the_title_in_sight(qtbot: QtBot) -> None:
+    window, before, view = QWidget(), QPushButton("Before"), ComposeView(Preferences())
+    layout = QVBoxLayout(window)
+    layout.addWidget(before)
+    layout.addWidget(view)
+    qtbot.addWidget(window)
+    view.form.advanced.open()
+    window.resize(700, 500)
+    window.show()
+    window.activateWindow()
+    before.setFocus()
+    qtbot.waitUntil(before.hasFocus)
+    bar = view.page.verticalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 500)
+    bar.setValue(bar.maximum())
+    qtbot.keyClick(before, Qt.Key.Key_Tab)
+    assert window.focusWidget() is view.page.title_edit
+    assert view.page.title_edit.visibleRegion().boundingRect() == view.page.title_edit.rect()
+    qtbot.keyClick(view.page.title_edit, Qt.Key.Key_Tab)
+    assert window.focusWidget() is view.form.tags.edit
+    before.setFocus()
+    view.setFocus()
+    assert window.focusWidget() is view.form.tags.edit, "the view itself is about the style"
+
+
+def test_a_click_does_not_move_the_page(qtbot: QtBot, view: ComposeView) -> None:
+    view.form.advanced.open()
+    view.resize(700, 500)
+    view.activateWindow()
+    view.page.title_edit.setFocus()
+    qtbot.waitUntil(view.page.title_edit.hasFocus)
+    bar, edit = view.page.verticalScrollBar(), view.form.tags.edit
+    top = edit.mapTo(view.page.widget(), edit.rect().topLeft()).y()
+    bar.setValue(top + 10)
+    qtbot.mousePress(edit.viewport(), Qt.MouseButton.LeftButton, pos=edit.rect().center())
+    assert edit.hasFocus()
+    assert bar.value() == top + 10
+    qtbot.mouseRelease(edit.viewport(), Qt.MouseButton.LeftButton, pos=edit.rect().center())
 
 
 @pytest.mark.parametrize("width", [700, 1100])

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QApplication, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from mlx_music import GenerationRequest
+from mlx_music.ace_step.sources import MIN_SOURCE_DURATION
 from mlx_music.request import EDIT_PRESETS
 from mlx_music_app.engine.jobs import Job
 from mlx_music_app.library.take import Take
 from mlx_music_app.ui.compose import ComposeView
+from mlx_music_app.ui.compose.form import SHORTEST
 
 
 def _generate(qtbot: QtBot, view: ComposeView) -> Job:
@@ -143,6 +146,61 @@ def test_back_brings_what_was_composed_before(qtbot: QtBot, view: ComposeView, t
     assert _generate(qtbot, view).parent is None
 
 
+def test_back_can_be_undone_if_something_was_typed(
+    qtbot: QtBot, view: ComposeView, take: Take
+) -> None:
+    view.form.tags.set_value("my draft")
+    view.work_on(take, "extend")
+    qtbot.mouseClick(view.form.strip.back, Qt.MouseButton.LeftButton)
+    assert not view.notice.isVisible(), "nothing is lost"
+    view.work_on(take, "extend")
+    view.form.tags.edit.toggle("choir")
+    qtbot.mouseClick(view.form.strip.modes.button("vary"), Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(view.form.strip.back, Qt.MouseButton.LeftButton)
+    assert view.form.tags.value() == "my draft"
+    qtbot.mouseClick(view.notice.undo, Qt.MouseButton.LeftButton)
+    assert view.form.strip.name.text() == take.name
+    qtbot.mouseClick(view.form.strip.modes.button("extend"), Qt.MouseButton.LeftButton)
+    assert view.form.tags.value() == "folk, warm, choir", "also what another use had"
+    view.back()
+    assert view.form.tags.value() == "my draft"
+
+
+@pytest.mark.parametrize("task", ["extend", "edit"])
+def test_other_work_can_be_undone_if_something_was_typed(
+    view: ComposeView, take: Take, tmp_path: Path, task: str
+) -> None:
+    other = tmp_path / "Humming.wav"
+    other.touch()
+    view.form.tags.set_value("my draft")
+    view.work_on(take, task)
+    view.work_on(take, "vary")
+    assert not view.notice.isVisible(), "nothing is lost"
+    view.work_on(take, task)
+    view.form.lyrics.text.set_text("other words")
+    view.work_on_file(other, "repaint", duration=20.0)
+    assert "Humming" in view.notice.words.text()
+    view.notice.undo.click()
+    assert view.form.strip.name.text() == take.name
+    assert view.form.lyrics.text.text() == "other words"
+    view.work_on(take, "vary")
+    view.notice.undo.click()
+    assert view.form.lyrics.text.text() == "other words"
+    view.back()
+    assert view.form.tags.value() == "my draft"
+
+
+def test_work_keeps_the_way_back_from_settings(view: ComposeView, take: Take) -> None:
+    view.form.tags.set_value("mine")
+    view.set_request(GenerationRequest(prompt="theirs"), title="Theirs")
+    view.work_on(take, "extend")
+    view.back()
+    assert view.form.tags.value() == "theirs"
+    assert view.notice.isVisible()
+    view.notice.undo.click()
+    assert view.form.tags.value() == "mine"
+
+
 def test_a_region_the_wrong_way_round_is_told(view: ComposeView, take: Take) -> None:
     view.work_on(take, "repaint", (4.0, 9.5))
     view.form.rows["repaint_start"].set_value(20.0)
@@ -162,6 +220,73 @@ def test_what_does_not_fit_the_recording_is_told(view: ComposeView, take: Take) 
     assert not view.bar.show_button.isVisible()
     view.work_on(long, "extend")
     assert view.bar.generate.isEnabled()
+
+
+def test_a_recording_must_have_a_length_that_the_engine_takes(
+    view: ComposeView, take: Take
+) -> None:
+    assert SHORTEST == MIN_SOURCE_DURATION
+    short = dataclasses.replace(take, duration=0.09)
+    for task in ("repaint", "extend", "restyle", "reference"):
+        view.work_on(short, task)
+        assert view.bar.reason.text() == (
+            "The recording lasts 0.09 seconds, which is too short; it must last at least "
+            "0.5 seconds"
+        )
+        assert not view.bar.generate.isEnabled()
+    view.work_on(short, "vary")
+    assert view.bar.generate.isEnabled(), "the recording itself is not read"
+    view.work_on(dataclasses.replace(take, duration=601.0), "extend")
+    assert "too long; it must last at most 10:00" in view.bar.reason.text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Harbour Lights rough mix 3 (no vox, 92 bpm, with click) 2026-11-28.mp3",
+        "Harbour_Lights_rough_mix_3_no_vox_92_bpm_with_click_and_count_in_2026-11-28.mp3",
+    ],
+)
+def test_a_long_file_name_does_not_widen_the_page(
+    qtbot: QtBot, view: ComposeView, tmp_path: Path, name: str
+) -> None:
+    page, port = view.page.widget(), view.page.viewport()
+    assert page is not None
+    view.resize(640, 800)
+    path = tmp_path / name
+    path.touch()
+    view.work_on_file(path, "extend", duration=20.0)
+    title = view.form.strip.name
+    qtbot.waitUntil(lambda: "\N{HORIZONTAL ELLIPSIS}" in title.shown())
+    assert title.shown().endswith(path.stem[-4:]), "the ends are what tells files apart"
+    assert title.toolTip() == path.stem
+    assert page.minimumSizeHint().width() <= port.width()
+    path.unlink()
+    view.form.tags.set_value("folk")
+    view.work_on_file(path, "repaint", duration=20.0)
+    assert path.stem in view.notice.words.text()
+    assert name in view.bar.reason.text()
+    assert page.minimumSizeHint().width() <= port.width()
+    assert view.bar.minimumSizeHint().width() <= view.width()
+    view.resize(1100, 800)
+    view.form.strip.name.setText("Short")
+    assert title.shown() == "Short"
+
+
+def test_a_recording_that_comes_back_can_be_worked_on_at_once(
+    qtbot: QtBot, view: ComposeView, take: Take
+) -> None:
+    view.work_on(take, "extend")
+    away = take.path.rename(take.path.with_name("away.wav"))
+    QApplication.sendEvent(view.window(), QEvent(QEvent.Type.WindowActivate))
+    assert not view.bar.generate.isEnabled()
+    away.rename(take.path)
+    QApplication.sendEvent(view.window(), QEvent(QEvent.Type.WindowActivate))
+    assert view.bar.generate.isEnabled()
+    view.hide()
+    take.path.unlink()
+    view.show()
+    assert not view.bar.generate.isEnabled()
 
 
 def test_what_cannot_be_varied_is_not_offered(view: ComposeView, take: Take) -> None:

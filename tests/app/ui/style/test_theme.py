@@ -99,3 +99,14 @@ def test_icons_show_their_state(qapp: QApplication) -> None:
     assert mask_icon("takes").isMask()
     with pytest.raises(FileNotFoundError):
         icon("no-such-drawing")
+
+
+@pytest.mark.parametrize("role", ["segment", "link"])
+def test_a_button_that_cannot_be_pressed_looks_so(qtbot: QtBot, role: str) -> None:
+    button = QPushButton("Vary")
+    set_role(button, role)
+    qtbot.addWidget(button)
+    button.show()
+    enabled = button.grab().toImage()
+    button.setEnabled(False)
+    assert button.grab().toImage() != enabled

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from mlx_music import GenerationRequest
@@ -18,8 +19,9 @@ from mlx_music_app.library.library import Library
 from mlx_music_app.library.take import Take
 from mlx_music_app.ui.compose.times import read_clock
 from mlx_music_app.ui.compose.words import label_of
+from mlx_music_app.ui.takes import delegate
 from mlx_music_app.ui.takes.compare import CompareBar
-from mlx_music_app.ui.takes.delegate import second_line
+from mlx_music_app.ui.takes.delegate import TakeDelegate, second_line
 from mlx_music_app.ui.takes.family import FamilyTree, in_order, made_how
 from mlx_music_app.ui.takes.filter_bar import FilterBar
 from mlx_music_app.ui.takes.inspector import facts
@@ -181,6 +183,24 @@ def test_family_with_a_circle_ends() -> None:
     assert in_order([take(1, parent=2), take(2, parent=1)]) == []
 
 
+def test_a_narrow_row_keeps_the_number_of_the_take(
+    qtbot: QtBot, background: Background, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    draw = delegate._draw_elided
+    monkeypatch.setattr(
+        delegate,
+        "_draw_elided",
+        lambda *args: (drawn.append(draw(*args)), drawn[-1])[1],
+    )
+    long = replace(take(1), title="Warm lo-fi hip hop, dusty drums", number=12)
+    painter = QPainter(picture := QPixmap(240, delegate.ROW_HEIGHT))
+    TakeDelegate(Thumbnails(background))._paint_words(painter, picture.rect(), long)
+    painter.end()
+    assert drawn[0].startswith("W")
+    assert drawn[0].endswith("… 12")
+
+
 def test_second_line() -> None:
     assert second_line(take(1)) == "piano"
     assert second_line(take(1, missing=True)).startswith("File not found")
@@ -199,6 +219,24 @@ def test_compare_changes_between_two(qtbot: QtBot) -> None:
     assert not bar.active
     bar.toggle()
     assert heard == [1, 2, 1]
+
+
+def test_both_names_of_a_comparison_are_told_apart(qtbot: QtBot) -> None:
+    bar = CompareBar()
+    qtbot.addWidget(bar)
+    first = replace(take(1), title="Warm lo-fi hip hop, dusty drums")
+    second = replace(first, id=2, number=2)
+    bar.compare(first, second)
+    bar.resize(320, bar.sizeHint().height())
+    QApplication.processEvents()
+    a, b = bar.names
+    assert a.text().startswith("A  W")
+    assert a.shown().endswith("…")
+    assert b.text().startswith("B  W")
+    assert b.shown().endswith("… 2")
+    for name in bar.names:
+        assert name.fontMetrics().horizontalAdvance(name.shown()) <= name.width()
+    assert b.toolTip() == second.name
 
 
 def test_playback_knows_takes(player: SilentPlayer, qtbot: QtBot) -> None:

@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QPushButton,
 from pytestqt.qtbot import QtBot
 
 from mlx_music_app.background import Background
+from mlx_music_app.library import deletion
+from mlx_music_app.library.errors import LibraryError, NoTrash
 from mlx_music_app.library.library import Library
 from mlx_music_app.preferences import Preferences
 from mlx_music_app.ui.takes import actions
@@ -142,6 +144,24 @@ def test_deleting_and_the_way_back(
     qtbot.waitUntil(lambda: takes[1].path.exists())
 
 
+def test_what_cannot_be_deleted_is_selected_again(
+    view: TakesView, qtbot: QtBot, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> Path:
+        raise NoTrash(f"{path}: was kept")
+
+    monkeypatch.setattr(deletion, "move_to_trash", refuse)
+    takes = [add_take(library, name) for name in ("One", "Two", "Three")]
+    ids = [takes[1].id, takes[0].id]
+    view.show_takes(ids)
+    with qtbot.waitSignal(library.problem) as problem:
+        view.delete_selected()
+        assert view.undo.isVisible()
+    assert "was kept" in problem.args[0]
+    assert not view.undo.isVisible()
+    assert [take.id for take in view.selected()] == ids
+
+
 def test_notes_typed_just_before_come_back(view: TakesView, qtbot: QtBot, library: Library) -> None:
     take = add_take(library, "One")
     failed: list[str] = []
@@ -200,6 +220,100 @@ def test_what_is_typed_is_kept(view: TakesView, qtbot: QtBot, library: Library) 
     inspector.title.clear()
     qtbot.keyClick(inspector.title, Qt.Key.Key_Return)
     assert inspector.title.text() == "Two"
+
+
+def test_notes_are_kept_after_a_pause(view: TakesView, qtbot: QtBot, library: Library) -> None:
+    first, second = add_take(library, "One"), add_take(library, "Two")
+    view.show_take(first.id)
+    inspector = view.inspector
+    qtbot.keyClicks(inspector.notes, "less reverb")
+    with qtbot.waitSignal(library.takeChanged, timeout=3000):
+        pass
+    assert library.take(first.id).notes == "less reverb"
+    inspector.star.click()
+    assert inspector.notes.toPlainText() == "less reverb"
+    view.show_take(second.id)
+    assert inspector.notes.toPlainText() == ""
+    view.show_take(first.id)
+    assert inspector.notes.toPlainText() == "less reverb"
+
+
+def test_a_half_typed_tag_goes_to_its_own_take(
+    view: TakesView, qtbot: QtBot, library: Library
+) -> None:
+    first, second = add_take(library, "One"), add_take(library, "Two")
+    view.show_take(first.id)
+    tags = view.inspector.tags
+    qtbot.keyClicks(tags.field, "album")
+    view.show_take(second.id)
+    assert tags.field.text() == ""
+    assert library.take(first.id).tags == ("album",)
+    assert (tags.tags(), library.take(second.id).tags) == ((), ())
+    qtbot.keyClicks(tags.field, "single")
+    view.inspector.save_now()
+    assert library.take(second.id).tags == ("single",)
+
+
+def test_a_half_typed_title_is_kept(view: TakesView, qtbot: QtBot, library: Library) -> None:
+    first, second = add_take(library, "One"), add_take(library, "Two")
+    view.show_take(first.id)
+    view.inspector.title.selectAll()
+    qtbot.keyClicks(view.inspector.title, "Uno")
+    view.show_take(second.id)
+    assert [library.take(each.id).title for each in (first, second)] == ["Uno", "Two"]
+    assert view.inspector.title.text() == "Two"
+
+
+def test_notes_that_cannot_be_written_are_tried_again(
+    view: TakesView, qtbot: QtBot, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(take: int, notes: str) -> None:
+        raise LibraryError("the disk is full")
+
+    take = add_take(library)
+    view.show_take(take.id)
+    qtbot.keyClicks(view.inspector.notes, "less reverb")
+    with monkeypatch.context() as full, qtbot.waitSignal(view.failed):
+        full.setattr(library, "set_notes", refuse)
+        view.inspector.save_now()
+    view.inspector.save_now()
+    assert library.take(take.id).notes == "less reverb"
+
+
+def test_notes_do_not_end_a_tag(view: TakesView, qtbot: QtBot, library: Library) -> None:
+    take = add_take(library)
+    view.show_take(take.id)
+    qtbot.keyClicks(view.inspector.notes, "less reverb")
+    qtbot.keyClicks(view.inspector.tags.field, "alb")
+    with qtbot.waitSignal(library.takeChanged, timeout=3000):
+        pass
+    assert view.inspector.tags.field.text() == "alb"
+    assert library.take(take.id).tags == ()
+
+
+def test_long_names_stay_within_the_inspector(view: TakesView, library: Library) -> None:
+    title = "Warm lo-fi hip hop, dusty drums, " * 4
+    compound = "Donaudampfschifffahrtsgesellschaftskapitänsmützenschirm" * 2
+    root = add_take(library, title, prompt=compound, lyrics=compound, model=compound)
+    child = add_take(
+        library, title, parent=root.id, task="extend", extend_right=5.0, source=f"{compound}.wav"
+    )
+    library.set_tags(child.id, ["x" * 60, "W" * 60])
+    view.splitter.setSizes([900, 100])
+    for take in (root, child):
+        view.show_take(take.id)
+        QApplication.processEvents()
+        inspector = view.inspector
+        shown = inspector.viewport().width()
+        assert inspector.widget().minimumSizeHint().width() <= shown
+        assert inspector.widget().width() == shown
+        rows = [row for row in inspector.family.findChildren(QPushButton) if row.isVisible()]
+        assert [row.text().split("  ·  ")[0] for row in rows] == [root.name, child.name]
+        assert [row.toolTip() for row in rows] == [root.name, child.name]
+
+
+def test_tab_passes_by_the_page_itself(view: TakesView, library: Library) -> None:
+    assert not view.inspector.focusPolicy() & Qt.FocusPolicy.TabFocus
 
 
 def test_work_is_asked_for(view: TakesView, qtbot: QtBot, library: Library) -> None:
