@@ -124,7 +124,7 @@ def read_description(path: str | Path, defaults: GenerationRequest | None = None
     path = Path(os.path.expanduser(path))
     if path.suffix.lower() == ".json":
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # Windows editors write a BOM
         except OSError as error:
             raise MLXMusicError(f"{path}: cannot be read ({error.strerror})") from error
         except UnicodeDecodeError as error:

@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mlx_music.errors import AudioError
 from mlx_music.request import GenerationRequest
 
 FloatArray = npt.NDArray[np.float32]
 
 
 # No equality: that of arrays is an array.
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MusicOutput:
     """One piece of music, as NumPy arrays that belong to no thread.
 
-    audio: (2, samples), float32, -1 to 1 but for what resampling overshoots, at `sample_rate` Hz.
+    audio: (2, samples), float32, -1 to 1 but for what resampling overshoots and what was louder
+    in a source, at `sample_rate` Hz.
     latents: (8, 16, frames), float32, in the reference's layout; to work on from here without
     a loss. request: with the seed that was used, so that it makes the same again. timings:
     seconds of each stage. notes: what a person should know (say, a prompt that was too long).
@@ -32,6 +34,14 @@ class MusicOutput:
     model: str
     timings: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """One line, for a console: neither arrays nor every setting."""
+        return (
+            f"MusicOutput({self.duration:.2f} seconds, audio {self.audio.shape} at "
+            f"{self.sample_rate} Hz, latents {self.latents.shape}, model={self.model!r}, "
+            f"task={self.request.task!r}, seed={self.seed}, notes={self.notes!r})"
+        )
 
     @property
     def seed(self) -> int | None:
@@ -57,6 +67,8 @@ class MusicOutput:
         from mlx_music.audio.files import write_audio
         from mlx_music.metadata import Description
 
+        if not isinstance(path, str | os.PathLike):
+            raise AudioError(f"{path!r} is no name of a file; give one such as song.wav")
         return write_audio(
             os.path.expanduser(path),
             self.audio,

@@ -216,24 +216,21 @@ class GenerationRequest:
 
         takes: how many, with seeds that count up from the request's, or from a new one if it has
         none; or the seeds themselves. For a retake they are retake seeds, because its seed is
-        its original's. Where a task needs both, the retake seed is the seed unless it is given.
+        its original's. Where a task needs both, each take's retake seed is its seed; or, if the
+        request has a retake seed, they count up from that.
         """
         is_retake = self.task == "retake"
         if is_retake and self.seed is None:
             raise InvalidRequest(
                 "seed", "is missing; a retake starts from the seed of its original"
             )
-        first = self.seed if self.seed is not None else new_seed()
-        # Where the seed is given, all noise follows from it; but a retake's other noise is new.
-        other = new_seed() if is_retake else first
-        if self.retake_seed is not None:
-            other = self.retake_seed
         takes = plain_number(takes)
         count = takes if isinstance(takes, int) else len(takes)
         if count < 1:
             raise InvalidRequest("takes", f"{count} cannot be made; ask for 1 or more")
         if isinstance(takes, int):
-            start = other if is_retake else first
+            first = self.retake_seed if is_retake else self.seed
+            start = new_seed() if first is None else first
             takes = [(start + take) % (MAX_SEED + 1) for take in range(takes)]
         takes = [plain_number(seed) for seed in takes]
         for seed in takes:
@@ -242,8 +239,10 @@ class GenerationRequest:
             return [self.replace(retake_seed=seed) for seed in takes]
         if self.task not in ("repaint", "extend"):
             return [self.replace(seed=seed) for seed in takes]
+        if self.retake_seed is None:
+            return [self.replace(seed=seed, retake_seed=seed) for seed in takes]
         return [
-            self.replace(seed=seed, retake_seed=(other + take) % (MAX_SEED + 1))
+            self.replace(seed=seed, retake_seed=(self.retake_seed + take) % (MAX_SEED + 1))
             for take, seed in enumerate(takes)
         ]
 

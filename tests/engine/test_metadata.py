@@ -98,6 +98,12 @@ def test_a_field_of_the_wrong_kind_is_named() -> None:
         Description.from_json(json.dumps({**REFERENCE_PARAMETERS, "audio_duration": "x"}), "f")
 
 
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"request": {"prompt": "x"}}', encoding="utf-8-sig")
+    assert read_description(path).request.prompt == "x"
+
+
 def test_missing_files_and_files_without_settings(tmp_path: Path) -> None:
     with pytest.raises(MLXMusicError, match=r"nowhere\.json"):
         read_description(tmp_path / "nowhere.json")

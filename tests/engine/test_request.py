@@ -103,6 +103,35 @@ def test_what_a_task_needs(changes: dict[str, Any], field: str) -> None:
         GOOD.replace(**changes).validate()
 
 
+def seeds_of(takes: list[GenerationRequest]) -> list[tuple[int | None, int | None]]:
+    return [(take.seed, take.retake_seed) for take in takes]
+
+
+@pytest.mark.parametrize("task", ["repaint", "extend"])
+def test_all_noise_of_a_take_follows_from_its_seed(task: str) -> None:
+    request = GOOD.replace(task=task)
+    assert seeds_of(request.takes([9, 4])) == [(9, 9), (4, 4)]
+    counted = request.replace(seed=5).takes(2)
+    assert seeds_of(counted) == [(5, 5), (6, 6)]
+    assert counted[1] == request.replace(seed=6).takes(1)[0]
+    assert [take.takes(1) for take in counted] == [[take] for take in counted]
+    (drawn,) = request.takes(1)
+    assert drawn.seed == drawn.retake_seed is not None
+    both = request.replace(seed=5, retake_seed=2**32 - 1)
+    assert seeds_of(both.takes(2)) == [(5, 2**32 - 1), (6, 0)]
+
+
+def test_takes_of_a_retake_have_one_seed() -> None:
+    request = GOOD.replace(task="retake", seed=3)
+    assert seeds_of(request.takes([9, 4])) == [(3, 9), (3, 4)]
+    assert seeds_of(request.replace(retake_seed=7).takes(2)) == [(3, 7), (3, 8)]
+    first, second = seeds_of(request.takes(2))
+    assert first[0] == second[0] == 3
+    assert first != second
+    with pytest.raises(InvalidRequest, match=r"^seed: is missing"):
+        request.replace(seed=None).takes([9])
+
+
 def test_unknown_fields_are_never_dropped() -> None:
     with pytest.raises(InvalidRequest, match=r"^tempo: .*prompt"):
         GenerationRequest.from_dict({"prompt": "x", "tempo": 80})

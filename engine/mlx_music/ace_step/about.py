@@ -86,8 +86,7 @@ class AboutModel:
             ]
             if asked:
                 notes.append(
-                    f"{self.name} has no entropy rectifying guidance; it runs without "
-                    f"{', '.join(asked)}"
+                    f"{self.name} has no entropy rectifying guidance (ERG); it is left out"
                 )
         return request.replace(**changes), tuple(notes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 from collections.abc import Sequence
@@ -12,15 +11,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from mlx_music import backend
+from mlx_music.ace_step import arguments
 from mlx_music.ace_step.about import AboutModel
 from mlx_music.ace_step.components import Components
 from mlx_music.ace_step.finding import find_model, is_built_in
 from mlx_music.ace_step.lyrics import LyricLine, LyricTokenizer, ids_of
-from mlx_music.ace_step.memory import GIGABYTE
 from mlx_music.ace_step.published import MODEL_ID, TRANSFORMER
 from mlx_music.ace_step.quantize import folders_of
 from mlx_music.ace_step.running import Running
-from mlx_music.ace_step.sources import Source, load_source, own_request, path_of, worked_on
+from mlx_music.ace_step.sources import Source, as_long_as, load_source, own_request, worked_on
 from mlx_music.ace_step.speaker import SpeakerEmbedding, load_speaker
 from mlx_music.ace_step.transformer import TransformerConfig
 from mlx_music.ace_step.vocabulary import find_vocabulary
@@ -94,7 +93,8 @@ class ACEStep:
         `CheckpointError` for anything missing, damaged or of another model.
         """
         # Before a long download, and not after it.
-        limit = None if memory_limit is None else _limit_in_bytes(memory_limit)
+        arguments.check_path_or_id(path_or_id, "model")
+        limit = None if memory_limit is None else arguments.limit_in_bytes(memory_limit)
         compute_dtype = backend.dtype_of(dtype)
         model = path_or_id if isinstance(path_or_id, str) else Path(path_or_id)
         folder = find_model(
@@ -139,6 +139,7 @@ class ACEStep:
         Adapters that the request names (`lora`) are used for this run and instead of those that
         `load_lora` put on the model.
         """
+        arguments.check_one_take(fields)
         outputs = self.generate_batch(
             request,
             takes=1,
@@ -171,13 +172,13 @@ class ACEStep:
         within rounding: sums come in another order in a batch.
         """
         self._check_thread()
-        request = (self.about.defaults if request is None else request).replace(**fields)
-        request = request.replace(
-            source=path_of(source) or request.source,
-            reference=path_of(reference) or request.reference,
-            speaker_embedding=path_of(speaker_embedding) or request.speaker_embedding,
-        )
-        request.validate()
+        arguments.check_takes(takes)
+        files = {
+            "source": source,
+            "reference": reference,
+            "speaker_embedding": speaker_embedding,
+        }
+        request = arguments.whole_request(request, self.about.defaults, fields, files)
         each = request.takes(takes)
         start = worked_on(request, source, reference)
         self.about.check(request, has_start=start is not None)
@@ -210,7 +211,7 @@ class ACEStep:
             made = running.make(lyrics, loaded, draws, len(each), speaker)
         used = request.lora
         if not used and adapters:
-            used = tuple(f"{lora.path}:{lora.weight:g}" for lora in adapters)
+            used = arguments.adapter_entries([(lora.path, lora.weight) for lora in adapters])
             self._live_loras.add(used)
         latents = np.array(made.latents.transpose(0, 3, 1, 2))
         return [
@@ -218,7 +219,7 @@ class ACEStep:
                 audio=audio,
                 sample_rate=request.sample_rate,
                 latents=row,
-                request=(take if noise is None else request).replace(lora=used),
+                request=as_long_as(loaded, take if noise is None else request).replace(lora=used),
                 model=self.name,
                 timings=dict(running.timings),
                 notes=made.notes,
@@ -338,9 +339,11 @@ class ACEStep:
         and `InvalidRequest`, and leaves the model as it was.
         """
         self._check_thread()
+        arguments.check_path_or_id(path_or_id, "adapter")
+        weight = arguments.checked_weight(weight)
         _ = self.components.transformer  # opened again if it was let go
         return self.components.adapters.add(
-            os.fspath(path_or_id),
+            arguments.local_adapter(os.fspath(path_or_id)),
             name=name,
             weight=weight,
             revision=revision,
@@ -351,7 +354,7 @@ class ACEStep:
     def set_lora_weight(self, name: str, weight: float) -> None:
         """Change the weight of an adapter, -3 to 3."""
         self._check_thread()
-        self.components.adapters.set_weight(name, weight)
+        self.components.adapters.set_weight(name, arguments.checked_weight(weight))
 
     def unload_lora(self, name: str) -> None:
         """Take an adapter off; without any the model is what it was, bit for bit."""
@@ -416,9 +419,3 @@ class ACEStep:
             raise MLXMusicError(
                 "this model was opened on another thread; open and use a model on one thread"
             )
-
-
-def _limit_in_bytes(gigabytes: float) -> int:
-    if isinstance(gigabytes, int | float) and math.isfinite(gigabytes) and gigabytes > 0:
-        return int(gigabytes * GIGABYTE)
-    raise InvalidRequest("memory_limit", f"{gigabytes!r} is not a number of GB over 0")

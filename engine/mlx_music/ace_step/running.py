@@ -24,32 +24,17 @@ from mlx_music.ace_step.conditioning import (
 )
 from mlx_music.ace_step.dcae import SAMPLE_RATE, SAMPLES_PER_LATENT, frames_of
 from mlx_music.ace_step.memory import Workload
+from mlx_music.ace_step.notes import notes_before
 from mlx_music.ace_step.preview import Preview
 from mlx_music.ace_step.prompt_tokenizer import MAX_PROMPT_TOKENS
 from mlx_music.ace_step.sources import FADE_FRAMES, LoadedSource, keep_original, samples_of
 from mlx_music.ace_step.transformer_inputs import Condition
-from mlx_music.errors import GenerationError, InvalidRequest
+from mlx_music.errors import AudioError, GenerationError, InvalidRequest
 from mlx_music.progress import Progress
 from mlx_music.request import GenerationRequest
 from mlx_music.sampling.noise import Noise
 
 FloatArray = npt.NDArray[np.float32]
-
-
-#: What a task does not use, as the reference has it: its steps are plain Euler (an edit can
-#: also renoise), and an edit is guided by APG at every step.
-_UNUSED = {
-    "repaint": ("scheduler", "omega_scale"),
-    "extend": ("scheduler", "omega_scale"),
-    "edit": (
-        *("scheduler", "omega_scale", "cfg_type", "guidance_interval", "guidance_interval_decay"),
-        *("guidance_scale_text", "guidance_scale_lyric"),
-        *("use_erg_tag", "use_erg_lyric", "use_erg_diffusion"),
-    ),
-}
-
-#: An edit with this scheduler renoises once it samples freely.
-_RENOISING = ("edit", "pingpong")
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,9 @@ class Running:
         speaker: mx.array,
     ) -> Takes:
         """Run all stages. lyrics: token ids of the request's `lyrics` and `source_lyrics`."""
-        self._note_what_is_not_used(source)
+        about = self.components.about
+        defaults, _ = about.understood(about.defaults)
+        self.notes.extend(notes_before(self.request, defaults, source))
         if source is not None:
             source = self._prepared(source)
         work = self._workload(takes, [len(ids) for ids in lyrics.values()], source)
@@ -174,28 +161,6 @@ class Running:
             tokens=sum(1 + MAX_PROMPT_TOKENS + max(length, 1) for length in lyrics),
         )
 
-    def _note_what_is_not_used(self, source: LoadedSource | None) -> None:
-        about = self.components.about
-        request, (default, _) = self.request, about.understood(about.defaults)
-        given = [
-            name
-            for name in _UNUSED.get(request.task, ())
-            if getattr(request, name) != getattr(default, name)
-            and not (name == "scheduler" and (request.task, request.scheduler) == _RENOISING)
-        ]
-        if given:
-            self.notes.append(f"{request.task} does not use {', '.join(given)}")
-        if (request.guidance_scale_text > 1.0) is not (request.guidance_scale_lyric > 1.0):
-            self.notes.append(
-                "guidance_scale_text and guidance_scale_lyric do nothing unless both are over 1"
-            )
-        own_rate = request.sample_rate if source is None else source.own_rate
-        if request.task in ("repaint", "extend") and own_rate != request.sample_rate:
-            self.notes.append(
-                f"what is kept is resampled, from {own_rate} to {request.sample_rate} Hz; "
-                f"a sample_rate of {own_rate} keeps it sample for sample"
-            )
-
     def _conditions(
         self, lyric_ids: list[int], prompt: str, speaker: mx.array
     ) -> dict[str, Condition]:
@@ -267,10 +232,12 @@ class Running:
                     "extend_right", "adds less than a latent frame, which is 0.093 seconds"
                 )
         elif frames > self._max_frames:
-            name = "source" if request.task == "edit" else "reference"
-            raise InvalidRequest(
-                name,
-                f"lasts {source.duration:.1f} seconds; the model attends to {longest:g}",
+            does, way_out = "edits", "repaint or extend it, which work on longer ones"
+            if request.task == "text2music":
+                does, way_out = "starts from", "loop it to a duration (reference_loop)"
+            raise AudioError(
+                f"{source.name}: lasts {source.duration:.1f} seconds, and this model {does} up to "
+                f"{longest:g} seconds; cut the file, or {way_out}"
             )
 
     @property

@@ -17,7 +17,7 @@ from mlx_music.audio.files import as_stereo, read_audio
 from mlx_music.audio.resample import resample
 from mlx_music.errors import AudioError, InvalidRequest
 from mlx_music.output import MusicOutput
-from mlx_music.request import MAX_SOURCE_DURATION, GenerationRequest
+from mlx_music.request import MAX_SOURCE_DURATION, GenerationRequest, limit_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -39,14 +39,15 @@ class LoadedSource:
     """A source ready to be worked on.
 
     latents: (1, 16, frames, 8). audio: the original, (2, samples) at `sample_rate`, which is
-    the rate of the output. own_rate: the rate that it came with. notes: what was done to it
-    that a person should know.
+    the rate of the output. own_rate: the rate that it came with. name: its file, or the field
+    that it was given as. notes: what was done to it that a person should know.
     """
 
     latents: mx.array
     audio: FloatArray
     sample_rate: int
     own_rate: int
+    name: str
     notes: tuple[str, ...] = ()
 
     @property
@@ -86,7 +87,7 @@ def load_source(
     if isinstance(source, MusicOutput):
         latents = mx.array(source.latents)[None].transpose(0, 2, 3, 1)
         audio = resample(source.audio, source.sample_rate, sample_rate)
-        return LoadedSource(latents, audio, sample_rate, source.sample_rate)
+        return LoadedSource(latents, audio, sample_rate, source.sample_rate, field)
     if isinstance(source, tuple):
         name = field
         audio, rate = _checked_array(source, name)
@@ -113,7 +114,7 @@ def load_source(
     stereo = as_stereo(audio)
     latents = autoencoder.encode(stereo, rate)
     resampled = resample(stereo, rate, sample_rate)
-    return LoadedSource(latents, resampled, sample_rate, rate, tuple(notes))
+    return LoadedSource(latents, resampled, sample_rate, rate, name, tuple(notes))
 
 
 def _checked_array(source: tuple[Any, ...], name: str) -> tuple[FloatArray, int]:
@@ -171,11 +172,6 @@ def keep_original(
     return result
 
 
-def path_of(source: object) -> str | None:
-    """The path, if that is how a source was given."""
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else None
-
-
 def worked_on(
     request: GenerationRequest, source: Source | None, reference: Source | None
 ) -> Source | None:
@@ -190,6 +186,17 @@ def worked_on(
     if given is None:
         raise InvalidRequest("source", f"is missing; say what to {request.task}")
     return given
+
+
+def as_long_as(start: LoadedSource | None, request: GenerationRequest) -> GenerationRequest:
+    """`request` with the duration of music that is as long as the reference that it starts from.
+
+    As near to it as a request may say. A source can be longer than that, and its duration stays.
+    """
+    if start is None or request.task != "text2music" or request.reference_loop:
+        return request
+    limit = limit_of("duration")
+    return request.replace(duration=float(np.clip(start.duration, limit.low, limit.high)))
 
 
 def own_request(source: Source, defaults: GenerationRequest) -> GenerationRequest:

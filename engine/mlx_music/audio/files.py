@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import numbers
 import os
 import stat
 from collections.abc import Iterator, Mapping
@@ -81,6 +82,8 @@ def check_output(
         AudioError: As `write_audio`.
     """
     path = Path(path)
+    if bit_depth is not None and not _is_whole_number(bit_depth):
+        raise AudioError(f"bit_depth: {bit_depth!r} is not a whole number; give one such as 24")
     if os.path.isdir(path):
         raise AudioError(f"{shown(path)} is a folder; give the name of a file in it")
     if not path.suffix:
@@ -89,6 +92,10 @@ def check_output(
     file_format.check(channels, sample_rate)
     check_target(path, overwrite=overwrite)
     return file_format
+
+
+def _is_whole_number(value: object) -> bool:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def write_audio(

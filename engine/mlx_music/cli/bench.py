@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlx_music.backend import DTYPES
 from mlx_music.benchmark.sizes import GROUPS, PUBLISHED, REPEATS, SMALL, Options
@@ -15,6 +16,9 @@ from mlx_music.cli.interrupts import stoppable
 from mlx_music.cli.model_flags import MODEL_HELP, add_revision_flag, gigabytes
 from mlx_music.cli.progress_display import progress_display
 from mlx_music.cli.quantize import PARTS, PRESETS
+
+if TYPE_CHECKING:
+    from mlx_music.benchmark.report import Report, StageResult
 
 _EPILOG = """\
 Without --model, networks of the published sizes are filled with random numbers, so nothing needs
@@ -89,7 +93,12 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"measure only this; may be given several times: {', '.join(GROUPS)}",
     )
     out = parser.add_argument_group("Results")
-    out.add_argument("--json", type=Path, metavar="FILE", help="also write the results to FILE")
+    out.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="also write the results to FILE; of a stopped run, those so far",
+    )
     out.add_argument("--force", action="store_true", help="replace FILE if it exists")
     out.add_argument(
         "--compare",
@@ -138,21 +147,30 @@ def _measure(args: argparse.Namespace) -> int:
         if not args.quiet:
             print(f"{text} ...", file=sys.stderr, flush=True)
 
+    measured: Report | None = None
+
+    def on_stage(report: Report, stage: StageResult) -> None:
+        nonlocal measured
+        measured = report
+        print(row(report, stage), flush=True)
+
     options = _options(args, note)
-    with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
-        report = run(
-            options,
-            progress,
-            on_note=note,
-            on_start=lambda report: print(heading(report), flush=True),
-            on_stage=lambda report, stage: print(row(report, stage), flush=True),
-        )
-    lines = remarks(report)
-    if lines:
-        print("\n".join(["", *lines]))
-    if path is not None:
-        write_whole(path, report.to_json().encode(), overwrite=args.force)
-        print(path)
+    try:
+        with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
+            report = run(
+                options,
+                progress,
+                on_note=note,
+                on_start=lambda report: print(heading(report), flush=True),
+                on_stage=on_stage,
+            )
+        lines = remarks(report)
+        if lines:
+            print("\n".join(["", *lines]))
+    finally:  # also if it was stopped: each stage may have taken minutes
+        if path is not None and measured is not None:
+            write_whole(path, measured.to_json().encode(), overwrite=args.force)
+            print(path)
     return OK
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from mlx_music.cli.command import Command
 from mlx_music.cli.making import make_music
 from mlx_music.cli.model_flags import choose_model
+from mlx_music.cli.request_flags import set_aside
 from mlx_music.cli.working import add_working_flags, read_working_request, settings_for
 from mlx_music.request import EDIT_PRESETS
 
@@ -37,11 +38,15 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
 def _run(args: argparse.Namespace) -> int:
     chosen = choose_model(args)
     own = settings_for(args, chosen.defaults)
-    changes: dict[str, Any] = {"source_prompt": own.prompt, "source_lyrics": own.lyrics}
+    changes: dict[str, Any] = {}
+    follow: dict[str, str] = {}
+    if own.task != "edit":  # settings of an edit say both what was and what shall be
+        changes = {"source_prompt": own.prompt, "source_lyrics": own.lyrics}
+        # What is said of the source alone is to stay so.
+        follow = {"prompt": "source_prompt", "lyrics": "source_lyrics"}
     if args.preset is not None:
         changes["edit_n_min"], changes["edit_n_max"] = EDIT_PRESETS[args.preset]
-    # What is said of the source alone is to stay so.
-    follow = {"prompt": "source_prompt", "lyrics": "source_lyrics"}
+        set_aside(args, {"edit_n_min", "edit_n_max"})
     request = read_working_request(args, own.replace(**changes), "edit", follow)
     return make_music(args, chosen, request)
 

@@ -7,15 +7,18 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlx_music.cli.command import OK, Command, UsageError
 from mlx_music.cli.describe_model import model_facts, print_model
 from mlx_music.cli.model_flags import MODEL_HELP, add_revision_flag
-from mlx_music.cli.request_flags import fields_by_group, flag_of, is_default
+from mlx_music.cli.request_flags import again_from_moved, fields_by_group, flag_of, is_default
 from mlx_music.cli.text import length_in_words
-from mlx_music.errors import MLXMusicError
-from mlx_music.request import limit_of
+from mlx_music.errors import InvalidRequest, MLXMusicError
+from mlx_music.request import GenerationRequest, limit_of
+
+if TYPE_CHECKING:
+    from mlx_music.metadata import Description
 
 _EPILOG = """\
 examples:
@@ -75,12 +78,11 @@ def _file_extensions() -> set[str]:
 def _file_facts(path: Path) -> dict[str, Any]:
     """What is in an audio file or a JSON of settings; "request" is None without settings."""
     from mlx_music.audio.tags import read_tags
-    from mlx_music.metadata import Description, read_description
 
     facts: dict[str, Any] = {"path": str(path)}
     described: Description | None
     if path.suffix.lower() == ".json":
-        described = read_description(path)
+        described = _described(path)
     else:
         from mlx_music.audio.files import probe_audio
 
@@ -92,7 +94,7 @@ def _file_facts(path: Path) -> dict[str, Any]:
             "sample_rate": sound.sample_rate,
             "channels": sound.channels,
         }
-        described = read_description(path) if read_tags(path) is not None else None
+        described = _described(path) if read_tags(path) is not None else None
     return facts | {
         "version": described and described.version,
         "model": described and described.model,
@@ -100,9 +102,16 @@ def _file_facts(path: Path) -> dict[str, Any]:
     }
 
 
-def _print_file(facts: dict[str, Any]) -> None:
-    from mlx_music.ace_step.finding import is_built_in
+def _described(path: Path) -> Description:
+    from mlx_music.metadata import read_description
 
+    try:
+        return read_description(path)
+    except InvalidRequest as error:  # which would be blamed on a flag
+        raise MLXMusicError(f"{path}: its settings cannot be used ({error})") from error
+
+
+def _print_file(facts: dict[str, Any]) -> None:
     print(facts["path"])
     if "format" in facts:
         print(
@@ -122,8 +131,48 @@ def _print_file(facts: dict[str, Any]) -> None:
         print(f"\n{title}")
         for name in fields:
             _print_setting(name, request[name])
-    model = f" --model {facts['model']}" if is_built_in(facts["model"]) else ""
-    print(f"\nthe same again: mlx-music generate --from {shlex.quote(facts['path'])}{model}")
+    again = _same_again(facts["path"], facts["model"], GenerationRequest.from_dict(request))
+    print(f"\n{again}")
+
+
+def _same_again(path: str, model: str, request: GenerationRequest) -> str:
+    """The command that makes a file again, or why there is none."""
+    from mlx_music.ace_step.finding import installed_folder
+    from mlx_music.ace_step.published import MODEL_ID
+
+    problem = _not_again(path, model, request)
+    if problem:
+        return f"cannot be made again: {problem}"
+    # Without --model, what is installed decides, which may change.
+    is_default_model = model == MODEL_ID and installed_folder(MODEL_ID) is not None
+    named = None if is_default_model else model
+    for name in ("source", "reference"):
+        recording = getattr(request, name)
+        if recording is not None and not os.path.exists(recording):
+            return (
+                f"{recording} is not there; the same again, from where it is now:"
+                f" {again_from_moved(name, request, path, named)}"
+            )
+    line = f"the same again: mlx-music generate --from {shlex.quote(path)}"
+    line += "" if named is None else f" --model {shlex.quote(named)}"
+    if "/" not in model and installed_folder(model, complete=False) is None:
+        # Of a model in a folder only the name is kept.
+        line += f"\n{_INDENT}({model} is the name of its model's folder; give where that is)"
+    return line
+
+
+def _not_again(path: str, model: str, request: GenerationRequest) -> str:
+    """Why no command makes a file again; "" if one does."""
+    if not model:
+        return "the settings name no model"
+    if request.seed is None or (request.task == "retake" and request.retake_seed is None):
+        return "the settings lack a seed"
+    if request.source is None and request.task in ("repaint", "extend", "edit"):
+        return "what it was made from was no file, but sound given in Python"
+    made_from = [name for name in (request.source, request.reference) if name is not None]
+    if any(os.path.exists(name) and os.path.samefile(name, path) for name in made_from):
+        return "it was written over the recording that it was made from"
+    return ""
 
 
 def _print_setting(name: str, value: Any) -> None:

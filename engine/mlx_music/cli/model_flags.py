@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlx_music.ace_step.published import MODEL_ID, MODEL_NAME, MODEL_SIZE, SKETCH
 from mlx_music.backend import DTYPES
+from mlx_music.cli.command import UsageError
 from mlx_music.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def add_model_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "-m",
         "--model",
+        type=model_name,
         metavar="MODEL",
         help=f"{MODEL_HELP} (default {MODEL_ID} if it is installed, else {SKETCH}); some have"
         " other defaults than those shown here: see `mlx-music info MODEL`",
@@ -53,6 +55,7 @@ def add_model_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         nargs="?",
+        type=model_name,
         default=MODEL_ID,
         metavar="MODEL",
         help=f"{MODEL_HELP} (default %(default)s)",
@@ -87,22 +90,25 @@ def choose_model(args: argparse.Namespace) -> ChosenModel:
 
     Where it is not, the built-in model makes a start: nobody is made to wait for gigabytes that
     they did not ask for. A model that cannot be found is left for `open_model` to report, after
-    mistakes in other flags. Raises `CheckpointError` for a model that describes itself wrongly.
+    mistakes in other flags. Raises `CheckpointError` for a model that describes itself wrongly,
+    `UsageError` for a revision of no model.
     """
+    if args.model is None and args.revision is not None:
+        raise UsageError(f"--revision: is of no model; name one too, such as --model {MODEL_ID}")
     from mlx_music.ace_step.about import PUBLISHED, read_about
     from mlx_music.ace_step.finding import installed_folder
 
     name, note = args.model, ""
-    if name is None and args.revision is None and installed_folder(MODEL_ID) is None:
-        name = SKETCH
-    folder = installed_folder(name or MODEL_ID, args.revision, complete=False)
+    if name is None:
+        name = SKETCH if installed_folder(MODEL_ID) is None else MODEL_ID
+    folder = installed_folder(name, args.revision, complete=False)
     about = PUBLISHED if folder is None else read_about(folder)
     if args.model is None and name == SKETCH and folder is not None:
         note = (
             f"{MODEL_NAME} is not installed, so this is {about.name}, the small model that is"
             f" built in ({about.in_words}); `mlx-music download` gets {MODEL_NAME} ({MODEL_SIZE})"
         )
-    return ChosenModel(name or MODEL_ID, about, note)
+    return ChosenModel(name, about, note)
 
 
 def open_model(args: argparse.Namespace, model: str, progress: Progress) -> ACEStep:
@@ -117,6 +123,14 @@ def open_model(args: argparse.Namespace, model: str, progress: Progress) -> ACES
         memory_limit=args.memory_limit,
         progress=progress,
     )
+
+
+def model_name(text: str) -> str:
+    """The argument of a flag that is a model. An empty one is a variable that was not set in a
+    script, and no wish for a default."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"is empty; give {MODEL_HELP}")
+    return text
 
 
 def gigabytes(text: str) -> float:

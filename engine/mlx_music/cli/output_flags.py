@@ -49,10 +49,18 @@ def add_output_flags(group: argparse._ArgumentGroup) -> None:
 
 @dataclass(frozen=True)
 class Take:
-    """One file to be made: its seed, and its path if the command line named it."""
+    """One file to be made: its request, with every seed, and its path if that was named."""
 
-    seed: int
+    request: GenerationRequest
     path: Path | None
+
+    @property
+    def seed(self) -> int:
+        """The seed that tells it from other takes: of its noise, or for a retake of its other
+        noise."""
+        seed = getattr(self.request, _seed_field(self.request))
+        assert isinstance(seed, int)  # `GenerationRequest.takes` decides on it
+        return seed
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class OutputPlan:
         """The path to write `take` to; without `--output` one that does not exist yet."""
         if take.path is not None:
             return take.path
-        return next(path for path in _numbered(f"{self.stem}-{take.seed}") if not path.exists())
+        return free_path(Path(f"{self.stem}-{take.seed}{_DEFAULT_EXTENSION}"))
 
 
 def plan_outputs(args: argparse.Namespace, request: GenerationRequest) -> OutputPlan:
@@ -77,7 +85,7 @@ def plan_outputs(args: argparse.Namespace, request: GenerationRequest) -> Output
     Raises `UsageError` for what the arguments alone make impossible, `AudioError` for what stands
     in the way on the disk.
     """
-    seeds = _seeds(args, request)
+    requests = _requests(args, request)
     if args.output == "":
         raise UsageError("--output: is empty; give the name of an audio file")
     named = None if args.output is None else Path(os.path.expanduser(args.output))
@@ -86,7 +94,8 @@ def plan_outputs(args: argparse.Namespace, request: GenerationRequest) -> Output
     _check_format(named or Path(f"take{_DEFAULT_EXTENSION}"), args.bit_depth, request.sample_rate)
     plan = OutputPlan(
         takes=tuple(
-            Take(seed, path) for seed, path in zip(seeds, _paths(named, seeds), strict=True)
+            Take(each, path)
+            for each, path in zip(requests, _paths(named, len(requests)), strict=True)
         ),
         stem=file_stem(request.prompt),
         bit_depth=args.bit_depth,
@@ -99,28 +108,38 @@ def plan_outputs(args: argparse.Namespace, request: GenerationRequest) -> Output
     return plan
 
 
-def _paths(named: Path | None, seeds: Sequence[int]) -> Sequence[Path | None]:
-    if named is None or len(seeds) == 1:
-        return [named] * len(seeds)
-    return [named.with_name(f"{named.stem}-{n}{named.suffix}") for n in range(1, len(seeds) + 1)]
+def free_path(path: Path) -> Path:
+    """`path`, or the first of "name-2.wav", "name-3.wav", ... beside it that does not exist."""
+    # Not Path.exists: that raises for a folder that cannot be looked into.
+    return next(each for each in _numbered(path) if not os.path.lexists(each))
 
 
-def _numbered(stem: str) -> Iterator[Path]:
-    yield Path(stem + _DEFAULT_EXTENSION)
+def _numbered(path: Path) -> Iterator[Path]:
+    yield path
     for number in count(2):
-        yield Path(f"{stem}-{number}{_DEFAULT_EXTENSION}")
+        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
-def _seeds(args: argparse.Namespace, request: GenerationRequest) -> list[int]:
-    """The seed of each take: of its noise, or for a retake of its other noise."""
-    field = "retake_seed" if request.task == "retake" else "seed"
+def _paths(named: Path | None, takes: int) -> Sequence[Path | None]:
+    if named is None or takes == 1:
+        return [named] * takes
+    return [named.with_name(f"{named.stem}-{n}{named.suffix}") for n in range(1, takes + 1)]
+
+
+def _seed_field(request: GenerationRequest) -> str:
+    return "retake_seed" if request.task == "retake" else "seed"
+
+
+def _requests(args: argparse.Namespace, request: GenerationRequest) -> list[GenerationRequest]:
+    """The request of each take."""
+    field = _seed_field(request)
     if args.seeds is None:
-        return [getattr(take, field) for take in request.takes(args.takes or 1)]
+        return request.takes(args.takes or 1)
     if args.takes is not None:
         raise UsageError("--takes: give it or --seeds, not both")
     if field in typed_flags(args):
         raise UsageError(f"{typed_flags(args)[field]}: give it or --seeds, not both")
-    return list(args.seeds)
+    return request.takes(args.seeds)
 
 
 def _check_format(path: Path, bit_depth: int | None, sample_rate: int) -> None:

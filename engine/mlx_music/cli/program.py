@@ -174,7 +174,8 @@ def _explain_unknown(argument: str, parser: argparse.ArgumentParser) -> str:
     import difflib
 
     known = [name for action in parser._actions for name in action.option_strings]
-    close = difflib.get_close_matches(flag, known, n=1)
+    # For slips of the finger: at the usual 0.6, "--duration" is close to "--revision".
+    close = difflib.get_close_matches(flag, known, n=1, cutoff=0.7)
     return f"{flag} is unknown" + (f"; did you mean {close[0]}?" if close else "")
 
 

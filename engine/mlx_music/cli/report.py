@@ -21,7 +21,9 @@ def add_report_flags(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object about the result at the end"
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="show no progress, only notes and errors"
+    )
 
 
 @dataclass
@@ -39,14 +41,14 @@ class Report:
     paths: list[Path] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)
     common: dict[str, Any] = field(default_factory=dict)
+    complete: bool = False
 
     def note(self, text: str) -> None:
         """Tell once what a person should know."""
         if text in self.notes:
             return
         self.notes.append(text)
-        if not self.quiet:
-            print(f"mlx-music: note: {one_line(text)}", file=sys.stderr)
+        print(f"mlx-music: note: {one_line(text)}", file=sys.stderr)
 
     def compare(self, settings: Description, source: str, model: str) -> None:
         """Say why the settings of an earlier file will not give the same music."""
@@ -79,17 +81,22 @@ class Report:
             self.note(note)
         if not self.quiet:
             length, seconds = length_in_words(output.duration), sum(output.timings.values())
-            print(f"{length} of music in {seconds:.1f} s, seed {seed}", file=sys.stderr)
+            name = "retake seed" if output.request.task == "retake" else "seed"
+            print(f"{length} of music in {seconds:.1f} s, {name} {seed}", file=sys.stderr)
         if not self.as_json:
             print(path, flush=True)
 
     def finish(self) -> None:
-        """Print the JSON object, if one is wanted. "request" is that of the first file."""
-        if not self.as_json:
+        """Print the JSON object, if one is wanted and there is a file to tell of.
+
+        "request" is that of the first file; "complete" is false if the run was stopped early.
+        """
+        if not self.as_json or not self.paths:
             return
         values = {
             "paths": [str(path) for path in self.paths],
             "seeds": self.seeds,
+            "complete": self.complete,
             **self.common,
             "timings": {stage: round(seconds, 3) for stage, seconds in self.timings.items()},
             "notes": self.notes,

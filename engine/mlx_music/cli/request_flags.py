@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,9 @@ _REPEATED = tuple(name for name, spec in _FIELDS.items() if str(spec.type) == "t
 
 #: Fields whose text may be a file or standard input.
 _READABLE = ("prompt", "lyrics", "source_prompt", "source_lyrics")
+
+#: Fields that their command cannot do without: the default means nothing, and is not shown.
+_REQUIRED = ("repaint_end",)
 
 #: How to say on the command line that a field shall have no value, also against `--from`.
 _NOTHING = {
@@ -144,8 +148,44 @@ def read_request(
     }
     request = base.replace(**{**followed, **given, **fixed})
     request.validate()
+    if args.settings_file is not None:
+        _check_recordings_of_file(args, request, {"source", "reference"} - {*given, *fixed})
     _check_files(request)
     return request
+
+
+def _check_recordings_of_file(
+    args: argparse.Namespace, request: GenerationRequest, kept: Collection[str]
+) -> None:
+    """Say how to go on where a recording that the file of `--from` names is no longer there."""
+    for name in kept:
+        recording = getattr(request, name)
+        if recording is not None and not os.path.exists(recording):
+            command = again_from_moved(name, request, args.settings_file, args.model)
+            raise MLXMusicError(
+                f"{recording}: no such file, and {args.settings_file} was made from it; if it was"
+                f" moved, `{command}` makes the same again"
+            )
+
+
+def again_from_moved(
+    name: str, request: GenerationRequest, settings_file: str, model: str | None
+) -> str:
+    """The command that makes `request` again where its "source" or "reference" has moved.
+
+    A file of the same name beside `settings_file` is taken for it: they were moved together.
+    """
+    base = os.path.basename(getattr(request, name))
+    beside = os.path.join(os.path.dirname(settings_file), base)
+    place = shlex.quote(
+        beside if os.path.exists(os.path.expanduser(beside)) else f"NEW-PLACE/{base}"
+    )
+    settings = f"--from {shlex.quote(settings_file)}"
+    if model is not None:
+        settings += f" --model {shlex.quote(model)}"
+    if name == "source":
+        return f"mlx-music {request.task} {place} {settings}"
+    return f"mlx-music generate {settings} {flag_of(name)} {place}"
 
 
 def _check_files(request: GenerationRequest) -> None:
@@ -173,12 +213,18 @@ def typed_flags(args: argparse.Namespace | None) -> dict[str, str]:
     return flags
 
 
+def set_aside(args: argparse.Namespace, fields: Collection[str]) -> None:
+    """Note that the command takes `fields` from elsewhere than from the file of `--from`."""
+    args.set_aside = {*getattr(args, "set_aside", ()), *fields}
+
+
 def in_flags(error: InvalidRequest, args: argparse.Namespace | None) -> str:
     """`error` in one line that names the flag as it was typed, or the file of `--from`."""
     problem = str(error).removeprefix(f"{error.field}: ")
     typed = typed_flags(args)
     settings_file = getattr(args, "settings_file", None)
-    if settings_file is not None and error.field not in typed:
+    elsewhere = {*typed, *getattr(args, "set_aside", ())}
+    if settings_file is not None and error.field not in elsewhere:
         return f"{settings_file}: {error.field} {problem}"
     long_names = [name for name in _ALIASES.get(error.field, ()) if name.startswith("--")]
     usual = (*long_names, flag_of(error.field))[0]
@@ -213,7 +259,9 @@ def _help(name: str, default: Any) -> str:
         facts.append("may be given several times")
     if limit.range and not 0 < len(limit.choices) < 8:
         facts.append(limit.range)
-    if name in _NOTHING:
+    if name in _REQUIRED:
+        facts.append("required")
+    elif name in _NOTHING:
         facts.append(f"default {_NOTHING[name]}")
     elif isinstance(default, bool):
         facts.append(f"default {'on' if default else 'off'}")

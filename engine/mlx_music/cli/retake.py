@@ -16,8 +16,8 @@ from mlx_music.metadata import read_description
 from mlx_music.request import GenerationRequest
 
 _EPILOG = """\
-A retake of a retake starts from the first original again. Words and settings that are not given
-are the song's own.
+A retake of a retake starts from the first original again. Its seed and length are always the
+song's own, and so are words and settings that are not given.
 
 examples:
   four takes near the original
@@ -29,7 +29,10 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "settings_file", metavar="SONG", help="audio file made by MLX Music, or its settings"
     )
-    add_task_flags(parser, ("retake_variance", "retake_seed"), from_file=False)
+    # Those are the song's own: with others it would be another song, and no retake.
+    add_task_flags(
+        parser, ("retake_variance", "retake_seed"), skip=("seed", "duration"), from_file=False
+    )
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlx_music.cli.command import FAILED, OK, Command
@@ -10,6 +12,7 @@ from mlx_music.cli.interrupts import stoppable
 from mlx_music.cli.model_flags import add_model_argument
 from mlx_music.cli.progress_display import progress_display
 from mlx_music.cli.text import one_line, size_in_words
+from mlx_music.errors import CheckpointError
 from mlx_music.progress import ByteProgress
 
 if TYPE_CHECKING:
@@ -47,16 +50,30 @@ def _run(args: argparse.Namespace) -> int:
             ignore=NOT_OF_THE_MODEL if built_in else (),
             progress=ByteProgress(progress, "verify"),
         )
-    for check in report.files:
+    files = [_checked_about(check, folder) for check in report.files]
+    for check in files:
         if not (check.ok and args.quiet):
             print(_line(check))
-    bad = sum(not check.ok for check in report.files)
+    bad = sum(not check.ok for check in files)
     if bad:
-        print(f"{folder}: {bad} of {len(report.files)} files are missing or damaged")
+        print(f"{folder}: {bad} of {len(files)} files are missing or damaged")
         return FAILED
     if not args.quiet:
-        print(f"{folder}: {len(report.files)} files, {size_in_words(report.nbytes)}, all well")
+        print(f"{folder}: {len(files)} files, {size_in_words(report.nbytes)}, all well")
     return OK
+
+
+def _checked_about(check: FileCheck, folder: Path) -> FileCheck:
+    """`check`, or for `model.json` what in it would stop every command that makes sound."""
+    from mlx_music.ace_step.about import ABOUT_FILE, read_about
+
+    if check.name != ABOUT_FILE or not check.ok:
+        return check
+    try:
+        read_about(folder)
+    except CheckpointError as error:
+        return replace(check, problem=str(error).removeprefix(f"{folder / ABOUT_FILE}: "))
+    return check
 
 
 def _line(check: FileCheck) -> str:

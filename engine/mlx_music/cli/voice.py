@@ -54,7 +54,11 @@ _INDENT = "  "
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(
-        title="actions", metavar="ACTION", dest="voice_action", required=True
+        title="actions",
+        metavar="ACTION",
+        dest="voice_action",
+        required=True,
+        prog="mlx-music voice",  # else the usage line, which goes on after the name
     )
 
     def add(

@@ -15,12 +15,14 @@ from mlx_music.cli.request_flags import (
     fields_by_group,
     read_request,
     read_settings,
+    set_aside,
+    typed_flags,
     whole_path,
 )
 from mlx_music.cli.voice_flags import add_voice_flags, with_voice
 from mlx_music.errors import InvalidRequest, MLXMusicError
 from mlx_music.metadata import Description
-from mlx_music.request import WORKING_GROUP, GenerationRequest
+from mlx_music.request import SINGER_FIELDS, WORKING_GROUP, GenerationRequest
 
 
 def add_task_flags(
@@ -59,11 +61,16 @@ def settings_for(
 ) -> GenerationRequest:
     """The settings that flags are laid over: of `--from`, else of the source's own tags.
 
-    A source that was not made here has none, and everything takes the model's `defaults`. Seeds
-    are drawn anew. `changes` are defaults of the command.
+    A file of `--from` that was made by the same command gives every field, seeds too, so that it
+    can be made again from a source that has moved. Settings of another task say nothing of this
+    one: they give words and sound, and seeds are drawn anew. A source that was not made here has
+    none, and everything takes the model's `defaults`. `changes` are defaults of the command.
     """
-    settings = read_settings(args, defaults)
+    settings = read_settings(args, defaults.replace(**changes))
+    if settings is not None and settings.request.task == args.command.name:
+        return settings.request
     own = _own_settings(args.source_file, defaults) if settings is None else settings.request
+    set_aside(args, {"seed", *fields_by_group()[WORKING_GROUP]} - set(SINGER_FIELDS))
     return own.for_another_task().replace(**changes)
 
 
@@ -75,6 +82,9 @@ def read_working_request(
 ) -> GenerationRequest:
     """The request to do `task` with SOURCE: flags over `--voice` over `settings`; see
     `read_request`. The source is kept by its whole path, so that `--from` finds it again."""
+    # Its default, 0, is none to name in an error: nobody gave it, and no part can end there.
+    if task == "repaint" and not settings.repaint_end and "repaint_end" not in typed_flags(args):
+        raise InvalidRequest("repaint_end", "is missing; give the second where the part ends")
     base = with_voice(args, settings, task)
     return read_request(args, base, follow=follow, task=task, source=whole_path(args.source_file))
 

@@ -113,7 +113,7 @@ def test_what_is_understood(tmp_path: Path) -> None:
     assert heard == about.defaults
     assert notes == (
         "Sketch does not sing; the lyrics are ignored",
-        "Sketch has no entropy rectifying guidance; it runs without use_erg_tag, use_erg_diffusion",
+        "Sketch has no entropy rectifying guidance (ERG); it is left out",
     )
     everything = GenerationRequest(lyrics="la")
     assert PUBLISHED.understood(everything) == (everything, ())

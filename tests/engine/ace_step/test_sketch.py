@@ -54,10 +54,7 @@ def test_a_request_is_used_as_it_is(model: ACEStep) -> None:
     request = GenerationRequest(prompt="funk", duration=1.5, num_inference_steps=2, seed=1)
     output = model.generate(request)
     assert output.request == request
-    assert output.notes == (
-        "Sketch has no entropy rectifying guidance; it runs without use_erg_tag, use_erg_lyric, "
-        "use_erg_diffusion",
-    )
+    assert output.notes == ("Sketch has no entropy rectifying guidance (ERG); it is left out",)
     # Off is off: zero states are the unconditional condition.
     without = request.replace(use_erg_tag=False, use_erg_lyric=False, use_erg_diffusion=False)
     again = model.generate(without)

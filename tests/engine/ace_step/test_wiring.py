@@ -97,7 +97,7 @@ def test_adapters_of_a_request_are_for_its_run_alone(
     # and instead of those that are on the model, which come back
     model.load_lora(golden_lora, weight=-1.0)
     other = model.generate(**fields)
-    assert other.request.lora == (f"{golden_lora}:-1",)
+    assert other.request.lora == (f"{golden_lora}:-1.0",)
     np.testing.assert_array_equal(model.generate(adapted.request).latents, adapted.latents)
     np.testing.assert_array_equal(model.generate(**fields).latents, other.latents)
 
@@ -186,7 +186,7 @@ def test_work_on_an_output_takes_the_adapters_that_are_on_the_model_now(
     assert adapted.request.lora == (f"{golden_lora}:0.5",)
     model.set_lora_weight("a", -1.0)
     assert model.repaint(adapted, start=0.2, end=0.6, **fields).request.lora == (
-        f"{golden_lora}:-1",
+        f"{golden_lora}:-1.0",
     )
     model.unload_lora("a")
     assert model.repaint(adapted, start=0.2, end=0.6, **fields).request.lora == ()

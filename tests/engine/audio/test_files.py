@@ -176,6 +176,8 @@ def test_metadata_that_cannot_be_stored(tmp_path, metadata):
         ("a.mp3", {"sample_rate": 96000}, "96000"),
         ("a.mp3", {"bit_depth": 24}, "no bit depth"),
         ("a.flac", {"bit_depth": 32}, "16 or 24"),
+        ("a.wav", {"bit_depth": "16"}, "bit_depth: '16' is not a whole number"),
+        ("a.wav", {"bit_depth": 16.0}, "bit_depth: 16.0 is not a whole number"),
         ("a.wav", {"sample_rate": 0}, "0 Hz"),
         ("a.wav", {"channels": 9}, "channels"),
     ],

@@ -57,10 +57,14 @@ WRONG_ARGUMENTS = [
     ("--takes=-1", '--takes: "-1" is not a whole number of 1 or more'),
     ("--seeds=1,-2", '--seeds: "1,-2" is not a list of whole numbers from 0 to 4294967295'),
     ("--seeds=", '--seeds: "" is not a list'),
+    ("--model=", "-m/--model: is empty; give sketch (built in), folder of a checkpoint"),
+    ("--revision=main", "--revision: is of no model; name one too, such as --model ACE-Step/"),
     ("--dtype=int4", "--dtype: invalid choice: 'int4'"),
     ("--memory-limit=0", '--memory-limit: "0" is not a number of GB over 0'),
     ("--memory-limit=nan", '--memory-limit: "nan" is not a number of GB over 0'),
     ("--duraton=3", "--duraton is unknown; did you mean --duration? (see `mlx-music generate"),
+    ("--out=a.wav", "--out is unknown; did you mean --output? (see `mlx-music generate"),
+    ("--speaker=a.npy", "--speaker is unknown (see `mlx-music generate --help`)"),
     ("extra", '"extra" is one argument too many; put texts with spaces in quotes'),
 ]
 
@@ -117,6 +121,13 @@ def test_unknown_command(call: Callable[..., Result]) -> None:
     result = call("generat", "--prompt", "x")
     assert result.code == 2
     assert result.error.startswith("COMMAND: invalid choice: 'generat'")
+
+
+def test_a_flag_of_another_command_is_not_taken_for_one_of_this(
+    call: Callable[..., Result],
+) -> None:
+    result = call("extend", "there.wav", "--duration", "5")
+    assert result.error == "--duration is unknown (see `mlx-music extend --help`)"
 
 
 def test_existing_files_are_refused_before_the_model_is_looked_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from mlx_music.ace_step.published import TRANSFORMER
 from mlx_music.ace_step.transformer import TransformerConfig
-from mlx_music.benchmark import flops
+from mlx_music.benchmark import flops, run
 from mlx_music.benchmark.sizes import SMALL
 from mlx_music.cli import bench
 from tests.engine.cli.conftest import Result
@@ -183,6 +184,26 @@ def test_results_are_not_overwritten_unless_told(call_cli: CallCli) -> None:
     assert path.read_text() == "mine"
     assert call_cli(*small, "--force").code == 0
     assert json.loads(path.read_text())["mlx_music_bench"] == 1
+
+
+def test_a_stopped_measurement_keeps_its_stages(
+    call_cli: CallCli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = run.measure
+
+    def first(call: Any, repeats: int, check: Callable[[], None]) -> Any:
+        timing = measure(call, repeats, check)
+        signal.raise_signal(signal.SIGINT)
+        return timing
+
+    monkeypatch.setattr(run, "measure", first)
+    parts = ("--only", "text", "--only", "transformer")
+    result = call_cli("bench", "--small", *parts, "-d", 1, "-q", "--json", "bench.json")
+    assert (result.code, result.err) == (130, "mlx-music: cancelled\n")
+    assert result.out.endswith("\nbench.json\n")
+    assert [stage["name"] for stage in json.loads(Path("bench.json").read_text())["stages"]] == [
+        STAGES[1]
+    ]
 
 
 @pytest.mark.parametrize(

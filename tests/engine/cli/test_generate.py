@@ -107,7 +107,9 @@ def test_the_same_again_is_the_same_file(
     assert again.read_bytes() == original.read_bytes()
 
 
-def test_info_shows_the_settings(session: Session, call_cli: Callable[..., Result]) -> None:
+def test_info_shows_the_settings(
+    session: Session, checkpoint: Path, call_cli: Callable[..., Result]
+) -> None:
     path = session.folder / "new/lofi-2.wav"
     as_json = call_cli("info", path, "--json")
     assert (as_json.code, as_json.err) == (0, "")
@@ -122,7 +124,10 @@ def test_info_shows_the_settings(session: Session, call_cli: Callable[..., Resul
     assert ["oss-steps", "1,2"] in lines
     assert ["use-erg-tag", "off"] in lines
     assert ["lyrics", "-"] in lines
-    assert text.out.splitlines()[-1] == f"the same again: mlx-music generate --from {path}"
+    assert (
+        f"\nthe same again: mlx-music generate --from {path} --model {checkpoint.name}\n"
+        in text.out
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")

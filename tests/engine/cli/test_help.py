@@ -82,7 +82,10 @@ def test_every_field_is_a_flag_with_its_default_and_range() -> None:
         assert all(choice in shown for choice in limit.choices)
         if not limit.choices:
             assert limit.range in shown
-        if isinstance(spec.default, bool):
+        if spec.name == "repaint_end":
+            assert "required" in shown
+            assert "default" not in shown
+        elif isinstance(spec.default, bool):
             assert f"--no-{spec.name.replace('_', '-')}" in actions
         elif isinstance(spec.default, int | float):
             assert f"default {spec.default:g}" in shown

@@ -148,7 +148,7 @@ def test_generate_uses_what_is_installed(
 def test_generate_downloads_what_it_needs(online: Callable[..., Result], tmp_path: Path) -> None:
     result = online(
         *("generate", "-p", "drums", "--duration", "1", "--steps", "1"),
-        *("-o", "fetched.wav", "--revision", COMMIT),
+        *("-o", "fetched.wav", "--model", MODEL_ID, "--revision", COMMIT),
         HF_HUB_CACHE=str(tmp_path / "other"),
     )
     assert result.code == 0, result.err

@@ -88,7 +88,7 @@ def test_a_voice_is_laid_over_its_defaults(
     saved = call("voice", "save", "anna", "--reference", "song.wav", "--strength", "0.3")
     assert saved.code == 0, saved.err
     result = call("generate", "--voice", "anna", "-p", "funk", "-q", "-o", "a.wav")
-    assert result == Result(0, "a.wav\n", "")
+    assert result == Result(0, "a.wav\n", NOTE)
     request = read_description("a.wav").request
     assert (request.reference_strength, request.guidance_scale) == (0.3, 4.0)
 
@@ -106,7 +106,11 @@ def test_lyrics_need_no_vocabulary(call: Callable[..., Result]) -> None:
     call(*args, "-q", "-o", "plain.wav")
     result = call(*args, "--lyrics", "la la", "-o", "sung.wav")
     assert result.code == 0, result.err
-    assert "mlx-music: note: Sketch does not sing; the lyrics are ignored\n" in result.err
+    ignored = "mlx-music: note: Sketch does not sing; the lyrics are ignored\n"
+    assert ignored in result.err
+    # Less music than was asked for is no progress: --quiet does not hide it.
+    quiet = call(*args, "--lyrics", "la la", "-q", "-o", "sung.wav")
+    assert quiet == Result(0, "sung.wav\n", ignored)
     sounds = [soundfile.read(name)[0].tobytes() for name in ("plain.wav", "sung.wav")]
     assert sounds[0] == sounds[1]
     assert read_description("sung.wav").request.lyrics == "la la"
@@ -126,8 +130,8 @@ def test_too_long(call: Callable[..., Result]) -> None:
 
 
 def test_what_is_asked_for_by_name_is_not_replaced(call: Callable[..., Result]) -> None:
-    for args in (("-m", MODEL_ID, "--offline"), ("--revision", "main", "--offline")):
-        result = call("generate", "-p", "soul", *args)
+    for args in ((), ("--revision", "main")):
+        result = call("generate", "-p", "soul", "-m", MODEL_ID, "--offline", *args)
         assert result.code == 1
         assert result.error.startswith(f"{MODEL_ID}: not downloaded; get it with")
 
@@ -201,3 +205,7 @@ def test_a_model_that_describes_itself_wrongly(
     result = call("generate", "-p", "x", "-m", copy)
     assert result.code == 1
     assert result.error.startswith(f"{copy / 'model.json'}: 'colour' is unknown")
+    result = call("verify", copy, "-q")
+    assert result.code == 1
+    assert result.out.startswith("BAD   model.json: 'colour' is unknown; there are name, ")
+    assert result.out.count("BAD") == 1

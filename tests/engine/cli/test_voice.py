@@ -124,6 +124,7 @@ def test_a_damaged_voice_is_listed_as_such(call: Callable[..., Result]) -> None:
         ([], 2, "the following arguments are required: ACTION (see `mlx-music voice --help`)"),
         (["sing"], 2, "ACTION: invalid choice: 'sing'"),
         (["save"], 2, "the following arguments are required: NAME"),
+        (["show"], 2, "the following arguments are required: NAME (see `mlx-music voice show --he"),
         (["save", "anna"], 2, "--reference: is missing; a voice is a recording, an adapter or"),
         (["save", "a/b", "--lora", "a/b"], 2, 'NAME: "a/b" must not hold any of / '),
         (["save", "x" * 61, "--lora", "a/b"], 2, f'NAME: "{"x" * 61}" is longer than 60'),
@@ -274,7 +275,7 @@ def test_music_in_a_voice(
             *("generate", *request, *flags, "--steps", "2", "--model", checkpoint, "-q"),
             *("-o", f"{name}.wav"),
         )
-        assert result == Result(0, f"{name}.wav\n", "")
+        assert (result.code, result.out) == (0, f"{name}.wav\n"), result.err
         made[name] = samples(f"{name}.wav")
     # As long as is asked for, not as the excerpt.
     assert made["voice"].shape == made["plain"].shape
