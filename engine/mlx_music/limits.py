@@ -59,7 +59,7 @@ def check_value(name: str, annotation: str, limit: Limit, value: Any) -> None:
         return
     if limit.choices and value not in limit.choices:
         raise InvalidRequest(name, f'"{value}" is not one of {limit.range}')
-    for number in value if isinstance(value, tuple | list) else (value,):
+    for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, bool) or not isinstance(number, int | float):
             continue
         if not math.isfinite(number):
@@ -78,8 +78,8 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "int | None": ((int, type(None)), "a whole number or nothing"),
     "float": ((int, float), "a number"),
     "bool": ((bool,), "true or false"),
-    "tuple[int, ...]": ((tuple, list), "a list of whole numbers"),
-    "tuple[str, ...]": ((tuple, list), "a list of texts"),
+    "tuple[int, ...]": ((tuple,), "a list of whole numbers"),
+    "tuple[str, ...]": ((tuple,), "a list of texts"),
 }
 
 
@@ -87,8 +87,8 @@ def check_type(name: str, annotation: str, value: Any) -> None:
     """Raise `InvalidRequest`, naming the field, unless `value` is of the type `annotation`."""
     accepted, words = _TYPES[annotation]
     good = isinstance(value, accepted) and (bool in accepted or not isinstance(value, bool))
-    items = value if isinstance(value, tuple | list) else (value,)
-    if good and isinstance(value, tuple | list):
+    items = value if isinstance(value, tuple) else (value,)
+    if good and isinstance(value, tuple):
         kind = int if "int" in annotation else str
         good = all(isinstance(item, kind) and not isinstance(item, bool) for item in items)
     if not good:

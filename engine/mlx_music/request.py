@@ -198,6 +198,12 @@ class GenerationRequest:
         low=8_000, high=192_000, unit="Hz",
     )  # fmt: skip
 
+    def __post_init__(self) -> None:
+        # Lists are taken, and kept as what makes a request equal to others and hashable.
+        for name, value in list(vars(self).items()):
+            if isinstance(value, list):
+                object.__setattr__(self, name, tuple(map(plain_number, value)))
+
     def validate(self) -> None:
         """Raise `InvalidRequest`, naming the field and its range, for the first bad value."""
         for spec in dataclasses.fields(self):

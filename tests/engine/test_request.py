@@ -165,3 +165,10 @@ def test_json_round_trip(
         use_erg_tag=erg,
     )
     assert GenerationRequest.from_dict(json.loads(json.dumps(request.to_dict()))) == request
+
+
+def test_lists_are_kept_as_tuples() -> None:
+    made = GenerationRequest(lora=["rap.safetensors"], oss_steps=[1, 2])  # type: ignore[arg-type]
+    same = GenerationRequest(lora=("rap.safetensors",), oss_steps=(1, 2))
+    assert made == same == GenerationRequest().replace(lora=["rap.safetensors"], oss_steps=[1, 2])
+    assert hash(made) == hash(same)

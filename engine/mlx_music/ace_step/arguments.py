@@ -5,7 +5,6 @@ A request is kept in the tags of files, and read again in other folders and by o
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -37,7 +36,7 @@ def whole_request(
         name: os.fspath(file) for name, file in files.items() if isinstance(file, str | os.PathLike)
     }
     given = (defaults if request is None else request).replace(**fields)
-    given = _with_tuples(given.replace(**{name: path for name, path in paths.items() if path}))
+    given = given.replace(**{name: path for name, path in paths.items() if path})
     given.validate()
     return _with_whole_paths(given)
 
@@ -92,16 +91,6 @@ def adapter_entries(adapters: Sequence[tuple[str | os.PathLike[str], float]]) ->
 def whole_path(path: str) -> str:
     """`path` from the root on, with `~` spelled out."""
     return os.path.abspath(os.path.expanduser(path))
-
-
-def _with_tuples(request: GenerationRequest) -> GenerationRequest:
-    """`request` with its lists as the tuples that it holds, so that it stays what it is."""
-    lists = {
-        spec.name: tuple(plain_number(item) for item in value)
-        for spec in dataclasses.fields(request)
-        if isinstance(value := getattr(request, spec.name), list)
-    }
-    return request.replace(**lists)
 
 
 def _with_whole_paths(request: GenerationRequest) -> GenerationRequest:
