@@ -37,6 +37,7 @@ from mlx_music_app.ui.compose.presets import Preset
 from mlx_music_app.ui.compose.summary import Expect, length_of, summary_of
 from mlx_music_app.ui.compose.token_count import CountTokens
 from mlx_music_app.ui.compose.voice_use import use_voice, voice_fields
+from mlx_music_app.ui.compose.ways_back import WaysBack
 from mlx_music_app.ui.compose.words import blame
 from mlx_music_app.ui.drop import Dropped
 
@@ -57,7 +58,6 @@ class ComposeView(QWidget):
         self._preferences = preferences
         self._parent: int | None = None
         self._before: dict[str, Any] | None = None
-        self._begun: dict[str, Any] | None = None
         self._touched = False
         self._problems: dict[str, str] = {}
         self._expect: Expect | None = None
@@ -66,6 +66,7 @@ class ComposeView(QWidget):
         self.form = Form(self)
         self.page = ComposePage(self.form)
         self.settings, self.notice = self.page.settings, self.page.notice
+        self._ways_back = WaysBack(self.notice, self.state, self._show_state)
         self.bar = GenerateBar()
         box = column(self.page, self.bar, gap=0)
         box.setStretch(0, 1)
@@ -125,10 +126,10 @@ class ComposeView(QWidget):
         self._parent = parent
         self.page.title_edit.setText(title)
         self._before = None
-        self._begun = self.state()
+        self._ways_back.begin()
         self._touched = False
         what = f"the settings of {title}" if title else "other settings"
-        self._tell_replaced(f"The form was filled with {what}.", before)
+        self._ways_back.tell(f"The form was filled with {what}.", before)
         self._refresh()
 
     def start_anew(self) -> None:
@@ -141,7 +142,7 @@ class ComposeView(QWidget):
         self.settings.set_takes(1)
         self._parent = self._before = None
         self._touched = False
-        self._tell_replaced("The form was emptied.", before)
+        self._ways_back.tell("The form was emptied.", before)
         self._refresh()
         self.form.tags.edit.setFocus()
 
@@ -173,7 +174,7 @@ class ComposeView(QWidget):
             self.form.leave_work()
             self._parent = None
         if is_edited:
-            self._tell_replaced("Back to new music.", before)
+            self._ways_back.tell("Back to new music.", before)
         self.form.tags.edit.setFocus()
 
     def accept(self, dropped: Dropped, zone: str = "") -> bool:
@@ -252,31 +253,16 @@ class ComposeView(QWidget):
             self.settings.set_takes(int(state["takes"]))
             self.form.lyrics.set_outline(str(state["outline"]))
             self.form.advanced.open(bool(state["advanced"]))
-            self._parent, self._before, self._begun = parent, before, None
+            self._parent, self._before = parent, before
+            self._ways_back.forget()
         finally:
             self._restoring = False
         self._mode_changed()
         self._refresh()
 
-    # Ways back
-
     def _is_edited(self) -> bool:
         """Whether work on a recording holds what was typed or chosen since it began."""
-        return self.form.mode is not COMPOSE and not _same(self.state(), self._begun)
-
-    def _tell_replaced(self, words: str, before: dict[str, Any]) -> None:
-        """Tell what happened to the form, with a way back to how it was before.
-
-        An older way back stays if nothing was replaced.
-        """
-        if not _same(self.state(), before):
-            self.notice.tell(words, lambda: self._bring_back(before))
-
-    def _bring_back(self, state: dict[str, Any]) -> None:
-        """Undo, which can be undone itself: the form may have been filled in since."""
-        replaced = self.state()
-        self._show_state(state)
-        self.notice.tell("Brought back.", lambda: self._bring_back(replaced))
+        return self.form.mode is not COMPOSE and self._ways_back.is_edited()
 
     # Wiring
 
@@ -332,11 +318,11 @@ class ComposeView(QWidget):
         self._choose_model(model)
         self.form.work_on(mode, work, region, left=task == "extend_left")
         self.page.title_edit.setText(title)
-        self._begun = self.state()
+        self._ways_back.begin()
         self._touched = False
         self.notice.settle()
         if is_edited:
-            self._tell_replaced(f"The form was filled with {work.name}.", before)
+            self._ways_back.tell(f"The form was filled with {work.name}.", before)
         self.page.verticalScrollBar().setValue(0)
         self._refresh()
 
@@ -437,9 +423,3 @@ class ComposeView(QWidget):
             self._touched = True
             self._refresh()
             self.page.reveal(field)
-
-
-def _same(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
-    """Whether two states of the form hold the same words and settings."""
-    held = ("title", "model", "takes", "outline", "form")
-    return other is not None and all(one[name] == other[name] for name in held)
