@@ -95,13 +95,13 @@ class Wiring(QObject):
             (takes.failed, "takes"),
             (takes.playback.refused, "file"),
             (self._window.incoming.failed, "incoming"),
+            (parts.player.failed, "sound"),
         ):
             signal.connect(partial(self._window.notice.complain, topic=topic))
         parts.library.problem.connect(self._on_library_problem)
         parts.saved_queue.problem.connect(self._on_queue_problem)
         if parts.saved_queue.opening_problem:
             self._on_queue_problem(parts.saved_queue.opening_problem)
-        parts.player.failed.connect(self._on_sound_problem)
         parts.player.deviceLost.connect(self._on_device_lost)
         parts.player.positionChanged.connect(self._on_position)
         parts.models.failed.connect(self._on_model_failed)
@@ -249,9 +249,6 @@ class Wiring(QObject):
 
     def _on_queue_problem(self, words: str) -> None:
         self._window.notice.complain(words, topic="queue")
-
-    def _on_sound_problem(self, words: str) -> None:
-        self._window.notice.complain(words, topic="sound")
 
     def _on_device_lost(self, name: str) -> None:
         gone, notice = f"The output {name or 'device'} is gone", self._window.notice

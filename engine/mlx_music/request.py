@@ -43,9 +43,9 @@ TASKS = ("text2music", "retake", "repaint", "extend", "edit")
 MAX_LYRIC_TOKENS = 4096
 MAX_SEED = 2**32 - 1
 
-#: Seconds that the model attends to at once, and that a source may last.
+#: Seconds that the model attends to at once, and that a source must and may last.
 MAX_DURATION = 240.0
-MAX_SOURCE_DURATION = 600.0
+MIN_SOURCE_DURATION, MAX_SOURCE_DURATION = 0.5, 600.0
 
 
 @dataclass(frozen=True)

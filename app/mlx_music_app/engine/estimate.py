@@ -21,6 +21,11 @@ _SHARES = {
 }
 
 
+def lasts_as_asked(request: GenerationRequest) -> bool:
+    """Whether music is as long as its request says, and not as a recording that is not read yet."""
+    return request.task in ("text2music", "retake") and request.reference is None
+
+
 def _calls(request: GenerationRequest) -> float:
     """In what the time of sampling is proportional to: seconds of music times steps."""
     steps = len(request.oss_steps) or request.num_inference_steps
@@ -35,14 +40,12 @@ class Paces:
 
     def learn(self, model: str, request: GenerationRequest, seconds: Mapping[str, float]) -> None:
         """Take in the stages of a take of new music: others last as long as their source."""
-        if request.task in ("text2music", "retake") and request.reference is None:
+        if lasts_as_asked(request):
             self._measured[model] = request, dict(seconds)
 
     def expect(self, model: str, request: GenerationRequest) -> dict[str, float] | None:
         """Seconds of each stage, or None if nothing like it has been made."""
-        if model not in self._measured or request.reference is not None:
-            return None
-        if request.task not in ("text2music", "retake"):
+        if model not in self._measured or not lasts_as_asked(request):
             return None
         before, seconds = self._measured[model]
         longer = request.duration / before.duration

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from mlx_music import GenerationRequest, MLXMusicError, MusicOutput, Progress, ProgressEvent
 from mlx_music_app import paths
-from mlx_music_app.engine.estimate import Estimate, Paces
+from mlx_music_app.engine.estimate import Estimate, Paces, lasts_as_asked
 from mlx_music_app.engine.jobs import Job, JobStatus, MadeTake
 from mlx_music_app.engine.models import LoadedModel
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 class Files(Protocol):
     """What is needed of `library.files.TakeFiles`."""
 
-    def check(self, seconds: float = 0.0, sample_rate: int = 0) -> None: ...
+    def check(self, seconds: float, sample_rate: int) -> None: ...
 
     def save(self, output: MusicOutput, title: str, *, parent: int | None = None) -> Any: ...
 
@@ -132,9 +132,8 @@ class JobWork:
 
 
 def _seconds(job: Job) -> float:
-    """Of music that a job makes; 0 where it lasts as long as its source, which is not read yet."""
-    new = job.request.task in ("text2music", "retake")
-    return job.request.duration * job.takes if new else 0.0
+    """Of music that a job makes; 0 if nobody knows yet."""
+    return job.request.duration * job.takes if lasts_as_asked(job.request) else 0.0
 
 
 def readable(error: Exception) -> str:

@@ -67,7 +67,7 @@ class TakeFiles:
         with self._lock:
             self._folder = folder
 
-    def check(self, seconds: float = 0.0, sample_rate: int = 0) -> None:
+    def check(self, seconds: float, sample_rate: int) -> None:
         """Look whether takes can be written, before minutes are spent on one.
 
         seconds: of all of them together, at `sample_rate` Hz; 0 if nobody knows.

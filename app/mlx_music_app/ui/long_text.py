@@ -132,7 +132,12 @@ class WrappedLabel(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setText(text)
 
+    def text(self) -> str:
+        """What was given."""
+        return self._words
+
     def setText(self, text: str) -> None:
+        self._words = text
         super().setText(breakable(text))
         self.setAccessibleName(text)
 
@@ -157,7 +162,7 @@ class WrappedLabel(QLabel):
             QGuiApplication.clipboard().setText(self.selectedText().translate(_COPIED))
 
     def _select_all(self) -> None:
-        self.setSelection(0, len(self.text()))
+        self.setSelection(0, len(super().text()))
 
 
 def _without_mnemonics(text: str) -> str:

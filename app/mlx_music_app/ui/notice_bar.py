@@ -59,10 +59,8 @@ class NoticeBar(QFrame):
 
     def complain(self, words: str, *, action: Action = None, topic: str = "") -> None:
         """An error, instead of the one before it on that topic. Others come back after it."""
-        message = _Message(words, action)
-        # The same words may come on a more general topic too.
-        self._errors = {t: m for t, m in self._errors.items() if t != topic and m != message}
-        self._errors[topic] = message
+        self._errors.pop(topic, None)  # it comes last, wherever the one before it was
+        self._errors[topic] = _Message(words, action)
         self._show_next()
 
     def settle(self, topic: str) -> None:

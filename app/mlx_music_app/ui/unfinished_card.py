@@ -68,7 +68,7 @@ class UnfinishedCard(QFrame):
         self._words.setText(words)
         self._names.setText(", ".join(names))
         self.setAccessibleName(words)
-        self.setAccessibleDescription(", ".join(names))
+        self.setAccessibleDescription(self._names.text())
         these = count(len(jobs), "unfinished job")
         self.go_on.setAccessibleName(f"Go on with {these}")
         self.forget.setAccessibleName(f"Forget {these}")

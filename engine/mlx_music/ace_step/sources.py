@@ -17,14 +17,17 @@ from mlx_music.audio.files import as_stereo, read_audio
 from mlx_music.audio.resample import resample
 from mlx_music.errors import AudioError, InvalidRequest
 from mlx_music.output import MusicOutput
-from mlx_music.request import MAX_SOURCE_DURATION, GenerationRequest, limit_of
+from mlx_music.request import (
+    MAX_SOURCE_DURATION,
+    MIN_SOURCE_DURATION,
+    GenerationRequest,
+    limit_of,
+)
 
 FloatArray = npt.NDArray[np.float32]
 
 #: What a task accepts as a source: a file, samples with their rate, or an earlier output.
 Source = str | os.PathLike[str] | tuple[npt.NDArray[Any], int] | MusicOutput
-
-MIN_SOURCE_DURATION = 0.5
 
 #: Latent frames behind an edge over which decoded sound fades into the original: long enough
 #: to hide that a decoder never gives quite the original back, short enough not to smear a beat.

@@ -157,7 +157,7 @@ def _measure(args: argparse.Namespace) -> int:
     options = _options(args, note)
     try:
         with progress_display(quiet=args.quiet) as progress, stoppable(progress, quiet=args.quiet):
-            report = run(
+            measured = report = run(
                 options,
                 progress,
                 on_note=note,

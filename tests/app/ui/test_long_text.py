@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QFontMetrics, QGuiApplication
-from PySide6.QtWidgets import QApplication, QStyleOptionButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QStyleOptionButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from mlx_music_app.ui.long_text import Elided, ElidedButton, WrappedLabel, breakable, elided
@@ -69,6 +69,7 @@ def test_a_long_word_goes_on_in_the_next_line_and_is_copied_whole(qtbot: QtBot) 
     assert page.minimumSizeHint().width() < 100
     line = label.fontMetrics().lineSpacing()
     assert label.heightForWidth(150) > 3 * line
-    label.setSelection(0, len(label.text()))
+    label.setSelection(0, len(QLabel.text(label)))
+    assert label.text() == f"{COMPOUND}\nla"
     qtbot.keyClick(label, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     assert QGuiApplication.clipboard().text() == f"{COMPOUND}\nla"

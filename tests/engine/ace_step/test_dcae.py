@@ -14,7 +14,7 @@ from mlx_music.ace_step.dcae import (
     DCAEConfig,
 )
 from mlx_music.ace_step.dcae_blocks import UpBlock
-from mlx_music.ace_step.pace import Pace
+from tests.engine.ace_step.paces import CountingPace
 
 RES, VIT = "ResBlock", "EfficientViTBlock"
 
@@ -190,14 +190,18 @@ def test_music_decides_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_decides_keeps_the_pace_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of its own would not know of the steps that are still under way."""
-    paces: list[Pace] = []
+    """One of its own would not know of the steps that are still under way, and without one, all
+    of its steps would be at once."""
+    paces: list[CountingPace] = []
     monkeypatch.setattr(dcae, "on_cpu", lambda: False)
-    monkeypatch.setattr(dcae, "Pace", lambda: paces.append(Pace()) or paces[-1])
+    monkeypatch.setattr(dcae, "Pace", lambda: paces.append(CountingPace()) or paces[-1])
     model = DCAE(_config(RES, RES, RES, VIT))
-    model.decode(mx.random.normal((1, 4, 20, 4), key=mx.random.key(1)), 8)
+    latents = mx.random.normal((1, 4, 20, 4), key=mx.random.key(1))
+    for _ in range(2):
+        model.decode(latents, 8)
     assert model.decoder.half_precision is True
-    assert len(paces) == 1
+    deciding, later = paces
+    assert deciding.calls > later.calls > 0
 
 
 def test_silence_does_not_decide_on_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:

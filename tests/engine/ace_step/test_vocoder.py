@@ -12,7 +12,6 @@ from mlx_music.ace_step import activations, convolution, vocoder, vocoder_head
 from mlx_music.ace_step.autoencoder import MusicAutoencoder
 from mlx_music.ace_step.components import _nbytes
 from mlx_music.ace_step.dcae import DCAE, DCAEConfig
-from mlx_music.ace_step.pace import Pace
 from mlx_music.ace_step.vocoder import (
     Backbone,
     DepthwiseConv,
@@ -22,6 +21,7 @@ from mlx_music.ace_step.vocoder import (
 )
 from mlx_music.ace_step.vocoder_head import Head
 from mlx_music.errors import CheckpointError
+from tests.engine.ace_step.paces import CountingPace
 
 SMALL: dict[str, Any] = {
     "input_channels": 6,
@@ -237,14 +237,17 @@ def test_half_precision_is_tried_once_and_only_on_a_gpu(monkeypatch: pytest.Monk
 
 
 def test_what_decides_keeps_the_pace_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of its own would not know of the steps that are still under way."""
-    paces: list[Pace] = []
+    """One of its own would not know of the steps that are still under way, and without one, all
+    of its steps would be at once."""
+    paces: list[CountingPace] = []
     monkeypatch.setattr(vocoder, "on_cpu", lambda: False)
-    monkeypatch.setattr(vocoder, "Pace", lambda: paces.append(Pace()) or paces[-1])
+    monkeypatch.setattr(vocoder, "Pace", lambda: paces.append(CountingPace()) or paces[-1])
     voice = _lively(VocoderConfig(**SMALL))
-    voice.decode_chunked(_mel(20), 8)
+    for _ in range(2):
+        voice.decode_chunked(_mel(20), 8)
     assert voice.half_precision is True
-    assert len(paces) == 1
+    deciding, later = paces
+    assert deciding.calls > later.calls > 0
 
 
 def test_music_that_is_no_number_does_not_decide_on_half_precision() -> None:

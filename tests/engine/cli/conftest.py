@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mlx_music.cli import main
+from mlx_music.request import GenerationRequest
 
 COMMAND = (sys.executable, "-m", "mlx_music.cli")
 
@@ -25,6 +26,11 @@ class Result:
     code: int
     out: str
     err: str
+
+    @property
+    def only_notes(self) -> bool:
+        """Whether all that was said beside the result are notes."""
+        return all(line.startswith("mlx-music: note: ") for line in self.err.splitlines())
 
     @property
     def error(self) -> str:
@@ -112,3 +118,24 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("vocabulary") / "vocab.json"
     tokenizer.save(str(path))
     return path
+
+
+@pytest.fixture
+def requested(
+    call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., GenerationRequest]:
+    """The request that a command line comes to; nothing is made."""
+    seen: list[GenerationRequest] = []
+
+    def make_music(args: object, chosen: object, request: GenerationRequest, *more: object) -> int:
+        seen.append(request)
+        return 0
+
+    for command in ("generate", "repaint", "extend", "edit", "retake"):
+        monkeypatch.setattr(f"mlx_music.cli.{command}.make_music", make_music)
+
+    def requested(*args: object) -> GenerationRequest:
+        assert call(*args) == Result(0, "", "")
+        return seen.pop()
+
+    return requested

@@ -254,6 +254,7 @@ class TestAdapters:
                 *self.SHORT, *flags, "--model", checkpoint, "-o", "made.wav", "--force"
             )
             assert (result.code, result.out) == (0, "made.wav\n"), result.err
+            assert result.only_notes, result.err
             return samples("made.wav")
 
         return make

@@ -35,27 +35,6 @@ def adapter(reference_folder: Path) -> Path:
     return reference_folder / "goldens" / "lora.safetensors"
 
 
-@pytest.fixture
-def requested(
-    call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., GenerationRequest]:
-    """The request that a command line comes to; nothing is made."""
-    seen: list[GenerationRequest] = []
-
-    def make_music(args: object, chosen: object, request: GenerationRequest, *more: object) -> int:
-        seen.append(request)
-        return 0
-
-    for command in ("generate", "repaint", "extend", "edit", "retake"):
-        monkeypatch.setattr(f"mlx_music.cli.{command}.make_music", make_music)
-
-    def requested(*args: object) -> GenerationRequest:
-        assert call(*args) == Result(0, "", "")
-        return seen.pop()
-
-    return requested
-
-
 def test_saving_showing_and_deleting(
     call: Callable[..., Result], tmp_path: Path, adapter: Path
 ) -> None:
@@ -276,6 +255,7 @@ def test_music_in_a_voice(
             *("-o", f"{name}.wav"),
         )
         assert (result.code, result.out) == (0, f"{name}.wav\n"), result.err
+        assert result.only_notes, result.err
         made[name] = samples(f"{name}.wav")
     # As long as is asked for, not as the excerpt.
     assert made["voice"].shape == made["plain"].shape

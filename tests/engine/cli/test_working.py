@@ -37,28 +37,6 @@ def call(call_cli: Callable[..., Result]) -> Callable[..., Result]:
     return call_cli
 
 
-@pytest.fixture
-def requested(
-    call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., GenerationRequest]:
-    """What a command line asks for, instead of doing it."""
-    seen: list[GenerationRequest] = []
-
-    def make_music(args: object, chosen: object, request: GenerationRequest, *more: object) -> int:
-        seen.append(request)
-        return 0
-
-    for name in MADE:
-        monkeypatch.setattr(f"mlx_music.cli.{name}.make_music", make_music)
-
-    def requested(*args: object) -> GenerationRequest:
-        result = call(*args)
-        assert result.code == 0, result.err
-        return seen.pop()
-
-    return requested
-
-
 @pytest.mark.parametrize("task", MADE)
 def test_a_file_of_the_same_task_gives_every_setting(
     task: str, requested: Callable[..., GenerationRequest]

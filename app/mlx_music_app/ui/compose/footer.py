@@ -6,7 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QFrame
 
-from mlx_music_app.ui.compose.look import button, give_way, label, row
+from mlx_music_app.ui.compose.look import button, label, row
+from mlx_music_app.ui.long_text import WrappedLabel
 
 #: Command and Return on a Mac.
 GENERATE_KEYS = QKeySequence("Ctrl+Return")
@@ -22,7 +23,7 @@ class GenerateBar(QFrame):
         super().__init__()
         self.setProperty("role", "bar")
         self.summary = label("", "caption")
-        self.reason = give_way(label("", "caption"))
+        self.reason = WrappedLabel(role="caption")
         self.show_button = button("Show", "link")
         self.show_button.setAccessibleName("Show the field that is not right")
         self.show_button.clicked.connect(self.showProblem)

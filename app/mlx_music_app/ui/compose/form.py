@@ -8,7 +8,13 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from mlx_music import GenerationRequest, InvalidRequest
-from mlx_music.request import MAX_SOURCE_DURATION, SINGER_FIELDS, WORKING_GROUP, limit_of
+from mlx_music.request import (
+    MAX_SOURCE_DURATION,
+    MIN_SOURCE_DURATION,
+    SINGER_FIELDS,
+    WORKING_GROUP,
+    limit_of,
+)
 from mlx_music_app.models.choice import ModelChoice
 from mlx_music_app.ui.compose.advanced import AdvancedDrawer
 from mlx_music_app.ui.compose.fields import FIELDS, FieldRow
@@ -36,9 +42,6 @@ from mlx_music_app.ui.words import clock
 
 #: Seconds: a frame of the model.
 _END_TOLERANCE = 0.09
-
-#: Seconds of a recording that the engine works on, at least.
-SHORTEST = 0.5
 
 #: Fields that say what is worked on and how. Those that a use of the form does not show are
 #: carried along as they came.
@@ -137,11 +140,11 @@ class Form(QObject):
         length = None if self.work is None else self.work.duration
         if length is None or not self.mode.needs:
             return
-        if length < SHORTEST:
+        if length < MIN_SOURCE_DURATION:
             raise InvalidRequest(
                 self.mode.needs,
                 f"lasts {length:.2g} seconds, which is too short; it must last at least "
-                f"{SHORTEST:g} seconds",
+                f"{MIN_SOURCE_DURATION:g} seconds",
             )
         if length > MAX_SOURCE_DURATION:
             raise InvalidRequest(

@@ -41,13 +41,6 @@ def label(text: str = "", role: str = "caption", *, wrap: bool = True) -> QLabel
     return made
 
 
-def give_way(made: QLabel) -> QLabel:
-    """Let a label be narrower than its longest word, such as a file's name, which would widen
-    everything around it."""
-    made.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-    return made
-
-
 def button(text: str, role: str = "", *, icon_name: str = "", tip: str = "") -> QPushButton:
     """A button with words."""
     made = QPushButton(text)

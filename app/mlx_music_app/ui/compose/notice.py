@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QFrame
 
-from mlx_music_app.ui.compose.look import button, give_way, icon_button, label, row
+from mlx_music_app.ui.compose.look import button, icon_button, row
+from mlx_music_app.ui.long_text import WrappedLabel
 
 
 class Notice(QFrame):
@@ -15,7 +16,7 @@ class Notice(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "notice")
-        self.words = give_way(label("", "caption"))
+        self.words = WrappedLabel(role="caption")
         self.undo = button("Undo", "link")
         self.close_button = icon_button("close", "Hide this message")
         self.undo.clicked.connect(self._go_back)

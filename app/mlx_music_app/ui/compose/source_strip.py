@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QLineEdit, QSizePolicy, QWidget
 from mlx_music.request import EDIT_PRESETS
 from mlx_music_app.ui.compose.fields import FieldRow
 from mlx_music_app.ui.compose.grid import FieldGrid
-from mlx_music_app.ui.compose.look import Segments, button, column, give_way, label, row
+from mlx_music_app.ui.compose.look import Segments, button, column, label, row
 from mlx_music_app.ui.compose.modes import (
     COMPOSE,
     EXTEND,
@@ -20,7 +20,7 @@ from mlx_music_app.ui.compose.modes import (
     Mode,
     Work,
 )
-from mlx_music_app.ui.long_text import Elided
+from mlx_music_app.ui.long_text import Elided, WrappedLabel
 from mlx_music_app.ui.style.theme import theme
 from mlx_music_app.ui.words import clock
 
@@ -101,7 +101,7 @@ class SourceStrip(QFrame):
         self.modes = Segments(choices, "What to do")
         self.modes.chosen.connect(self.modeChosen)
         self.hint = label("", "caption")
-        self.problem = give_way(label("", "error"))
+        self.problem = WrappedLabel(role="error")
         self.bar = RegionBar()
         presets = [(name, name.replace("_", " ").capitalize()) for name in EDIT_PRESETS]
         self.presets = Segments(presets, "How far to go")

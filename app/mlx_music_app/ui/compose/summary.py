@@ -32,12 +32,9 @@ def summary_of(
     takes: int,
     seconds: float | None,
 ) -> str:
-    """For example "4 takes of 1:30  ·  about 3 min". seconds: how long making them takes."""
+    """For example "4 takes of 1:30  ·  ready in 3 min". seconds: how long making them takes."""
     made = "1 take" if takes == 1 else f"{takes} takes"
     words = made if length is None else f"{made} of {clock(length)}"
     if Part.LYRICS in mode.parts and not request.lyrics.strip():
         words += ", instrumental"
-    if seconds is None:
-        return words
-    time = time_in_words(seconds)
-    return f"{words}  ·  {time if time.startswith('a few') else f'about {time}'}"
+    return words if seconds is None else f"{words}  ·  ready in {time_in_words(seconds)}"

@@ -149,7 +149,6 @@ class TakesView(QWidget):
         self._library.takesRefused.connect(self._on_refused)
         self.playback.changed.connect(self._on_playback)
         self.playback.moved.connect(self._on_moved)
-        self.playback.refused.connect(self.failed)
 
     def _add_shortcuts(self) -> None:
         other = QShortcut(

@@ -244,7 +244,7 @@ def test_the_time_it_takes_is_estimated(view: ComposeView) -> None:
     view.form.tags.set_value("folk")
     view.set_estimator(lambda model, request: {"sample": 60.0, "decode": 15.0})
     view.settings.set_takes(4)
-    assert "about 5 min" in view.bar.summary.text()
+    assert "ready in 5 min" in view.bar.summary.text()
 
 
 def test_every_control_has_a_name_and_a_stop(view: ComposeView) -> None:

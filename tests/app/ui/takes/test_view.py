@@ -361,7 +361,7 @@ def test_a_missing_file_is_shown_as_such(
     assert view.current().missing
     assert view.inspector.missing.isVisible()
     assert not view.inspector.work["extend"].isEnabled()
-    with qtbot.waitSignal(view.failed) as failed:
+    with qtbot.waitSignal(view.playback.refused) as failed:
         view.play(take.id)
     assert "not where it was" in failed.args[0]
     assert player.path is None
