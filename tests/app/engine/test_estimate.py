@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlx_music import GenerationRequest, ProgressEvent
-from mlx_music_app.engine.estimate import Estimate, Paces
+from mlx_music_app.engine.estimate import Estimate, Paces, lasts_as_asked
 from mlx_music_app.engine.jobs import JobStatus
 
 REQUEST = GenerationRequest(prompt="funk", duration=60.0, num_inference_steps=60)
@@ -95,3 +95,10 @@ def test_stages_that_nobody_expected_do_no_harm() -> None:
     status = estimate.event(ProgressEvent("download", 5, 10, 1.0, 1.0))
     assert status.fraction == before
     assert estimate.event(ProgressEvent("sample", 0, 0, 0.0, None)).fraction >= before
+
+
+def test_music_lasts_as_asked_unless_a_recording_decides() -> None:
+    assert lasts_as_asked(REQUEST)
+    assert lasts_as_asked(REQUEST.replace(task="retake"))
+    for fields in ({"reference": "a.wav"}, {"task": "repaint"}, {"task": "extend"}):
+        assert not lasts_as_asked(REQUEST.replace(**fields))
